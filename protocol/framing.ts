@@ -1,0 +1,96 @@
+// Bytes ⇄ lines: one JSON text per line, UTF-8, ended by "\n". It knows nothing of JSON-RPC. What cannot be
+// read is handed on as a problem, so that the reader of the lines can answer it; a line over the cap is never
+// kept in memory: the reader stops there and takes nothing more.
+
+export const maximumLineBytes = 1024 * 1024
+
+export type Framed =
+  | { readonly kind: 'line'; readonly text: string }
+  | { readonly kind: 'not-utf8' }
+  | { readonly kind: 'too-large' }
+
+const newline = 0x0a
+const carriageReturn = 0x0d
+
+export class LineReader {
+  readonly #maximum: number
+  readonly #decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+  #parts: Uint8Array[] = []
+  #held = 0
+  #ended = false
+
+  constructor(maximum: number = maximumLineBytes) {
+    this.#maximum = maximum
+  }
+
+  /** The bytes of an unfinished line that are waiting for its end. */
+  get held(): number {
+    return this.#held
+  }
+
+  /** Takes the bytes as they come (they may be reused afterwards) and calls `onFramed` for each whole line, in order. */
+  push(bytes: Uint8Array, onFramed: (framed: Framed) => void): void {
+    let from = 0
+    while (!this.#ended) {
+      const end = bytes.indexOf(newline, from)
+      const length = (end === -1 ? bytes.length : end) - from
+      if (this.#held + length > this.#maximum) {
+        this.#ended = true
+        this.#parts = []
+        this.#held = 0
+        return onFramed({ kind: 'too-large' })
+      }
+      if (end === -1) {
+        if (length > 0) this.#parts.push(bytes.slice(from))
+        this.#held += length
+        return
+      }
+      const framed = this.#decode(this.#take(bytes.subarray(from, end)))
+      if (framed) onFramed(framed)
+      from = end + 1
+    }
+  }
+
+  #take(last: Uint8Array): Uint8Array {
+    if (this.#held === 0) return last
+    const whole = new Uint8Array(this.#held + last.length)
+    let at = 0
+    for (const part of [...this.#parts, last]) {
+      whole.set(part, at)
+      at += part.length
+    }
+    this.#parts = []
+    this.#held = 0
+    return whole
+  }
+
+  #decode(line: Uint8Array): Framed | null {
+    const end = line.length > 0 && line[line.length - 1] === carriageReturn ? line.length - 1 : line.length
+    if (end === 0) return null
+    try {
+      return { kind: 'line', text: this.#decoder.decode(line.subarray(0, end)) }
+    } catch {
+      // The decoder throws for one reason only: the bytes are not UTF-8.
+      return { kind: 'not-utf8' }
+    }
+  }
+}
+
+export const maximumDepth = 64
+
+/** Is this JSON text nested deeper than `maximum`? Looked at before parsing, outside of strings. */
+export function isTooDeep(text: string, maximum: number = maximumDepth): boolean {
+  let depth = 0
+  let inString = false
+  for (let at = 0; at < text.length; at++) {
+    const character = text.charCodeAt(at)
+    if (inString) {
+      if (character === 0x5c) at++
+      else if (character === 0x22) inString = false
+    } else if (character === 0x22) inString = true
+    else if (character === 0x7b || character === 0x5b) {
+      if (++depth > maximum) return true
+    } else if (character === 0x7d || character === 0x5d) depth--
+  }
+  return false
+}

@@ -1,0 +1,11 @@
+// The public surface of the protocol; re-exports and nothing else.
+export * from './address.ts'
+export * from './events.ts'
+export * from './failures.ts'
+export * from './framing.ts'
+export * from './job.ts'
+export * from './methods.ts'
+export { defaultOptions, eventKinds, type EventKind, type JobOptions, type NotifyCommand, type PartialOptions } from './options.ts'
+export { createPeer, type Method, type Peer, type PeerOptions } from './peer.ts'
+export { Refusal, refusals, type Issue, type RefusalData, type RefusalKind } from './refusals.ts'
+export * from './version.ts'

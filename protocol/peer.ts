@@ -1,0 +1,181 @@
+// A JSON-RPC 2.0 peer over any stream of bytes, both sides calling: the one place that wires the package.
+// It guards the package against what it gets wrong (null, batches of one, arrays of nothing, leaked messages
+// and code 0), starts calls in the order in which they came, and never throws at the one who feeds it.
+import { createJSONRPCErrorResponse, JSONRPCClient, JSONRPCErrorException, JSONRPCServer } from 'json-rpc-2.0'
+import type { JSONRPCErrorResponse, JSONRPCRequest, JSONRPCResponse } from 'json-rpc-2.0'
+import { isTooDeep, LineReader, maximumLineBytes } from './framing.ts'
+import { Refusal, refusals, type RefusalKind } from './refusals.ts'
+
+export type Method = (params: unknown) => unknown
+
+export interface PeerOptions {
+  /** Writes one line; the line end is in it. */
+  readonly send: (line: string) => void
+  /** What the other side may call. */
+  readonly methods: ReadonlyMap<string, Method>
+  /** The other side broke the protocol in a way that ends the connection; the answer was sent before. */
+  readonly onBreach: (kind: RefusalKind) => void
+  /** A method threw something that is no refusal: log it, give back the incident number that the caller is told. */
+  readonly onDefect: (error: unknown, method: string) => string
+  /** Called when the number of calls under way has changed. */
+  readonly onLoad?: (callsUnderWay: number) => void
+  /** The longest line taken, in bytes; 1 MiB unless told. */
+  readonly maximumLineBytes?: number
+}
+
+export interface Peer {
+  receive(bytes: Uint8Array): void
+  /** Rejects with a `Refusal`: what the other side answered, or `timeout`, or `connection-closed`. */
+  request(method: string, params: unknown, options?: { readonly timeoutMs?: number }): Promise<unknown>
+  notify(method: string, params: unknown): void
+  /** Refuses what is pending and whatever comes later. */
+  close(): void
+}
+
+export function createPeer(options: PeerOptions): Peer {
+  const reader = new LineReader(options.maximumLineBytes ?? maximumLineBytes)
+  const pending = new Set<number>()
+  let nextId = 1
+  let closed = false
+  let underWay = 0
+
+  const write = (message: unknown): void => {
+    if (!closed) options.send(`${JSON.stringify(message)}\n`)
+  }
+  const server = new JSONRPCServer({ errorListener: () => {} })
+  for (const [name, method] of options.methods) server.addMethod(name, method)
+  server.mapErrorToJSONRPCErrorResponse = (id, error) => errorResponse(id, error instanceof Refusal ? error : new Refusal('internal-error'))
+  server.handleMethodNotFound = async (request) => (request.id === undefined ? null : errorResponse(request.id, new Refusal('method-not-found')))
+  const client = new JSONRPCClient(async (message) => write(message), () => nextId++)
+
+  const runMethod = async (request: JSONRPCRequest): Promise<JSONRPCResponse | null> => {
+    options.onLoad?.(++underWay)
+    try {
+      return await server.receive(request)
+    } finally {
+      options.onLoad?.(--underWay)
+    }
+  }
+
+  const accept = (message: unknown): Promise<JSONRPCResponse | null> | null => {
+    if (isResponse(message)) {
+      if (typeof message.id === 'number' && pending.delete(message.id)) client.receive(message)
+      return null
+    }
+    if (isRequest(message)) return runMethod(message)
+    return Promise.resolve(errorResponse(idOf(message), new Refusal('invalid-request')))
+  }
+
+  const acceptBatch = (messages: readonly unknown[]): void => {
+    if (messages.length < 1 || messages.length > 100) return write(errorResponse(null, new Refusal('invalid-request', {}, 'A batch holds 1 to 100 messages.')))
+    const answers = messages.map(accept).filter((answer) => answer !== null)
+    void Promise.all(answers).then((all) => {
+      const given = all.filter((answer) => answer !== null)
+      if (given.length > 0) write(given)
+    })
+  }
+
+  const acceptLine = (text: string): void => {
+    let message: unknown
+    try {
+      message = JSON.parse(text)
+    } catch {
+      // Not JSON: that is all there is to say about it.
+      return write(errorResponse(null, new Refusal('parse-error')))
+    }
+    if (isTooDeep(text)) return write(errorResponse(idOf(message), new Refusal('message-too-deep')))
+    if (Array.isArray(message)) return acceptBatch(message)
+    void accept(message)?.then((answer) => {
+      if (answer !== null) write(answer)
+    })
+  }
+
+  for (const name of options.methods.keys()) wrapDefects(server, name, options)
+
+  return {
+    receive(bytes) {
+      if (closed) return
+      reader.push(bytes, (framed) => {
+        if (closed) return
+        if (framed.kind === 'line') return acceptLine(framed.text)
+        if (framed.kind === 'not-utf8') return write(errorResponse(null, new Refusal('parse-error')))
+        write(errorResponse(null, new Refusal('message-too-large')))
+        options.onBreach('message-too-large')
+      })
+    },
+    async request(method, params, { timeoutMs } = {}) {
+      if (closed) throw new Refusal('connection-closed')
+      const id = nextId
+      const caller = timeoutMs === undefined ? client : client.timeout(timeoutMs, (late) => localError(late, 'timeout'))
+      pending.add(id)
+      try {
+        return await caller.request(method, params)
+      } catch (error) {
+        throw error instanceof JSONRPCErrorException ? Refusal.from(error.toObject()) : new Refusal('internal-error')
+      } finally {
+        pending.delete(id)
+      }
+    },
+    notify(method, params) {
+      write({ jsonrpc: '2.0', method, params })
+    },
+    close() {
+      if (closed) return
+      closed = true
+      for (const id of pending) client.receive(localError(id, 'connection-closed'))
+      pending.clear()
+    },
+  }
+}
+
+/** A thrown thing that is no refusal becomes one with an incident number, before the package can leak its message. */
+function wrapDefects(server: JSONRPCServer, name: string, options: PeerOptions): void {
+  const method = options.methods.get(name)
+  if (!method) return
+  const translate = (error: unknown): never => {
+    if (error instanceof Refusal) throw error
+    throw new Refusal('internal-error', { incident: options.onDefect(error, name) })
+  }
+  server.addMethod(name, (params: unknown) => {
+    try {
+      const result = method(params)
+      return result instanceof Promise ? result.catch(translate) : result
+    } catch (error) {
+      return translate(error)
+    }
+  })
+}
+
+type Id = string | number | null
+
+function errorResponse(id: Id, refusal: Refusal): JSONRPCErrorResponse {
+  return createJSONRPCErrorResponse(id, refusal.code, refusal.message, refusal.data)
+}
+
+function localError(id: Id, kind: RefusalKind): JSONRPCErrorResponse {
+  return createJSONRPCErrorResponse(id, refusals[kind].code, refusals[kind].sentence, { kind })
+}
+
+function isRecord(message: unknown): message is Record<string, unknown> {
+  return typeof message === 'object' && message !== null && !Array.isArray(message)
+}
+
+function isId(id: unknown): id is Id {
+  return id === null || typeof id === 'string' || typeof id === 'number'
+}
+
+function idOf(message: unknown): Id {
+  return isRecord(message) && isId(message['id']) ? message['id'] : null
+}
+
+function isRequest(message: unknown): message is JSONRPCRequest {
+  return isRecord(message) && message['jsonrpc'] === '2.0' && typeof message['method'] === 'string'
+    && message['result'] === undefined && message['error'] === undefined
+    && (message['id'] === undefined || isId(message['id']))
+    && (message['params'] === undefined || (typeof message['params'] === 'object' && message['params'] !== null))
+}
+
+function isResponse(message: unknown): message is JSONRPCResponse {
+  return isRecord(message) && message['jsonrpc'] === '2.0' && message['method'] === undefined && isId(message['id'])
+    && (message['result'] !== undefined || (isRecord(message['error']) && typeof message['error']['code'] === 'number' && typeof message['error']['message'] === 'string'))
+}
