@@ -3,9 +3,9 @@
 // members, so their schemas do not forbid more.
 import { z } from 'zod'
 import { eventKind } from './options.ts'
-import { displayName, description, application, file, fileSpec, job, jobSettings, jobState, jobType, owner, priority, reason, remoteName, validation } from './job.ts'
+import { displayName, description, application, file, fileSpec, job, jobSettings, jobState, jobType, owner, priority, reason, validation } from './job.ts'
 import { partialOptions } from './options.ts'
-import { cursor, empty, instant, jobId, line, localName, size } from './schema.ts'
+import { cursor, empty, instant, jobId, line, localName, remoteName, size } from './schema.ts'
 
 const jobOnly = z.strictObject({ jobId })
 const jobAnswer = z.object({ job })
