@@ -1,0 +1,137 @@
+// The job record that the broker keeps, and how a new one is made. A record is never changed: a change makes the
+// next one. What a client may see of it is in `view.ts`; how it moves from state to state in `transitions.ts`.
+import type { FileSpec, JobError, JobState, JobType, Owner, Priority, Validation } from '../../protocol/job.ts'
+import { defaultOptions, mergeOptions, type EventKind, type JobOptions, type PartialOptions } from '../../protocol/options.ts'
+
+/** What the store keeps of a file's transfer; `resumePoint` is the worker's own note and only he reads more than the sizes. */
+export interface FileProgress {
+  readonly resumePoint: ResumePoint | null
+  /** Every byte is here, verified and flushed. */
+  readonly done: boolean
+  /** The file lies under its local name. */
+  readonly published: boolean
+  readonly validation: Validation
+}
+
+export interface ResumePoint {
+  readonly inode: string
+  readonly bytesTotal: number | null
+  readonly durable: readonly (readonly [number, number])[]
+  readonly validator: { readonly etag: string | null; readonly lastModified: string | null } | null
+  readonly modifiedAt: number | null
+}
+
+export interface FileRecord {
+  readonly index: number
+  readonly remoteName: string
+  readonly localName: string
+  readonly ranges: FileSpec['ranges'] | null
+  readonly checksum: FileSpec['checksum'] | null
+  readonly progress: FileProgress
+}
+
+/** The event that told of the job's present state; replayed to new registrations as long as the state lasts. */
+export interface StateEvent {
+  readonly kind: 'transferred' | 'error'
+  readonly deliveryId: string
+  readonly sequence: number
+}
+
+export interface JobRecord {
+  readonly id: string
+  /** Rises with every job made; the order of lists. */
+  readonly number: number
+  readonly type: JobType
+  readonly displayName: string
+  readonly description: string
+  readonly application: string | null
+  readonly owner: Owner
+  /** Made by somebody whom no limit binds; it uses up nobody's room. */
+  readonly exempt: boolean
+  readonly clientToken: string | null
+  readonly state: JobState
+  readonly priority: Priority
+  readonly createdAt: number
+  readonly modifiedAt: number
+  readonly transferredAt: number | null
+  readonly endedAt: number | null
+  readonly error: JobError | null
+  readonly errorCount: number
+  /** The first transient error since the last new byte; the no-progress timeout counts from here. */
+  readonly troubledSince: number | null
+  /** Time in connecting and transferring since the last resume, as far as it was recorded. */
+  readonly busyMs: number
+  readonly options: JobOptions
+  readonly files: readonly FileRecord[]
+  readonly stateEvent: StateEvent | null
+  /** The job ended, but its partial files are not all removed yet. */
+  readonly cleaning: boolean
+}
+
+export interface NewJob {
+  readonly id: string
+  readonly number: number
+  readonly owner: Owner
+  readonly exempt: boolean
+  readonly now: number
+  readonly displayName: string
+  readonly type: JobType
+  readonly description: string
+  readonly application: string | null
+  readonly priority: Priority
+  readonly options: PartialOptions
+  readonly clientToken: string | null
+  readonly files: readonly FileSpec[]
+}
+
+export const untouched: FileProgress = { resumePoint: null, done: false, published: false, validation: 'none' }
+
+export function newJob(from: NewJob): JobRecord {
+  const { id, number, owner, exempt, now, displayName, type, description, application, priority, clientToken } = from
+  return {
+    id, number, type, displayName, description, application, owner, exempt, clientToken, priority,
+    state: 'suspended',
+    createdAt: now, modifiedAt: now, transferredAt: null, endedAt: null,
+    error: null, errorCount: 0, troubledSince: null, busyMs: 0,
+    options: mergeOptions(defaultOptions, from.options),
+    files: newFiles(from.files, 0),
+    stateEvent: null,
+    cleaning: false,
+  }
+}
+
+export function newFiles(specs: readonly FileSpec[], firstIndex: number): FileRecord[] {
+  return specs.map(({ remoteName, localName, ranges, checksum }, at) => ({
+    index: firstIndex + at, remoteName, localName, ranges: ranges ?? null, checksum: checksum ?? null, progress: untouched,
+  }))
+}
+
+export function withFile(job: JobRecord, index: number, change: (file: FileRecord) => FileRecord): JobRecord {
+  const file = job.files[index]
+  return file ? { ...job, files: job.files.with(index, change(file)) } : job
+}
+
+export function withProgress(job: JobRecord, index: number, progress: Partial<FileProgress>): JobRecord {
+  return withFile(job, index, (file) => ({ ...file, progress: { ...file.progress, ...progress } }))
+}
+
+export function isDone(job: JobRecord): boolean {
+  return job.files.every((file) => file.progress.done)
+}
+
+/**
+ * The name of a file's partial file, beside its local name. It follows from the job's id, which is random and its
+ * owner's alone to know, so it need not be recorded before the file exists and cannot be guessed by others.
+ */
+export function temporaryName(jobId: string, fileIndex: number): string {
+  return `BH${jobId.replaceAll('-', '').slice(0, 16)}${fileIndex.toString(16).padStart(2, '0')}.tmp`
+}
+
+/** Bytes of the partial file that are known to be flushed. */
+export function durableBytes(resumePoint: ResumePoint | null): number {
+  return resumePoint ? resumePoint.durable.reduce((sum, [from, to]) => sum + to - from, 0) : 0
+}
+
+export function raises(job: JobRecord, kind: EventKind): boolean {
+  return job.options.notify.events.includes(kind)
+}
