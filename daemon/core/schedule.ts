@@ -39,8 +39,12 @@ function share(running: readonly Running[], ready: Ready, priority: Priority, sl
   const free = Math.max(0, slots - running.length)
   const tired = running.filter(({ sliceOver }) => sliceOver)
   const next = ready.pick(priority, free + tired.length, slotsOf)
-  const take = [...running.slice(slots), ...tired.slice(0, Math.max(0, next.length - free))].map(({ id }) => id)
-  return { give: next.slice(0, free + take.length).map(({ id }) => id), take: [...new Set(take)] }
+  const rested = tired.slice(0, Math.max(0, next.length - free))
+  const surplus = running.slice(slots)
+  return {
+    give: next.slice(0, free + rested.length).map(({ id }) => id),
+    take: [...new Set([...surplus, ...rested])].map(({ id }) => id),
+  }
 }
 
 /** Why a job that is ready has no slot. */

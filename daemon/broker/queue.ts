@@ -1,0 +1,241 @@
+// The live jobs, and the only one who changes them. Changes of one job happen one after another, of different jobs
+// side by side. The order inside is always: compute, commit, replace in memory, tell, answer. A change that only says
+// that a transfer moves (connecting, transferring) is not committed: after a crash such a job is queued again.
+import { hasEnded } from '../../protocol/job.ts'
+import { Refusal } from '../../protocol/refusals.ts'
+import { isDelivered, isStored, type StoredEvent } from '../core/event.ts'
+import { newJob, type JobRecord, type NewJob } from '../core/job.ts'
+import { checkFiles, checkJobCount, type Limits } from '../core/limits.ts'
+import { recover } from '../core/recovery.ts'
+import type { Effect, NewEvent, Transition } from '../core/transitions.ts'
+import { now } from './clock.ts'
+import { JobCounts } from './job-counts.ts'
+import { Sequence } from './sequence.ts'
+import type { Operation } from './store/store.ts'
+
+export interface Change {
+  readonly job: JobRecord
+  readonly events?: readonly NewEvent[]
+  readonly effects?: readonly Effect[]
+  /** `false`: only the memory needs to know. */
+  readonly durable?: boolean
+}
+
+/** What happened, after it is on disk. */
+export interface Committed {
+  readonly before: JobRecord | null
+  readonly after: JobRecord
+  readonly events: readonly StoredEvent[]
+  readonly effects: readonly Effect[]
+  /** Something a client can see has changed that is not told by a `transferred` or `error` event. */
+  readonly modified: boolean
+}
+
+/** What the queue needs of the store: it makes the operations, the store only writes them. */
+export interface QueueStore {
+  commit(operations: readonly Operation[]): Promise<void>
+  jobOperations(before: JobRecord | null, after: JobRecord): Operation[]
+  eventOperations(event: StoredEvent): Operation[]
+  acknowledgeOperation(sequence: number): Operation
+  sequenceOperation(reservedUpTo: number): Operation
+  /** The id of the job that the token made, where it has ended and is in the history. */
+  findToken(ownerId: string, token: string): Promise<string | null>
+}
+
+export interface QueueStart {
+  readonly store: QueueStore
+  readonly limits: () => Limits
+  readonly newId: () => string
+  readonly jobs: readonly JobRecord[]
+  readonly unacknowledged: readonly StoredEvent[]
+  /** Every sequence number given before the start is at most this. */
+  readonly sequence: number
+}
+
+export class Queue {
+  readonly #store: QueueStore
+  readonly #limits: () => Limits
+  readonly #newId: () => string
+  readonly #jobs = new Map<string, JobRecord>()
+  readonly #lanes = new Map<string, Promise<unknown>>()
+  readonly #tokens = new Map<string, Promise<string> | string>()
+  readonly #counts = new JobCounts()
+  readonly #sequence: Sequence
+  readonly #pendingByJob = new Map<string, StoredEvent[]>()
+  readonly #listeners: ((committed: Committed) => void)[] = []
+  #closed = false
+
+  constructor(start: QueueStart) {
+    this.#store = start.store
+    this.#limits = start.limits
+    this.#newId = start.newId
+    this.#sequence = new Sequence(start.sequence)
+    for (const stored of start.jobs) {
+      const job = recover(stored)
+      this.#jobs.set(job.id, job)
+      if (!hasEnded(job.state)) this.#counts.add(job)
+      if (job.clientToken !== null) this.#tokens.set(tokenName(job.owner.id, job.clientToken), job.id)
+    }
+    for (const event of start.unacknowledged) this.#remember(event)
+  }
+
+  /** Told after each commit, in the order of commits of one job. */
+  onCommitted(listener: (committed: Committed) => void): void {
+    this.#listeners.push(listener)
+  }
+
+  get(id: string): JobRecord | null {
+    return this.#jobs.get(id) ?? null
+  }
+
+  all(): IterableIterator<JobRecord> {
+    return this.#jobs.values()
+  }
+
+  /** Events of the job that nobody has acknowledged, in the order of their sequence. */
+  unacknowledgedOf(jobId: string): readonly StoredEvent[] {
+    return this.#pendingByJob.get(jobId) ?? []
+  }
+
+  nextSequence(): number {
+    return this.#sequence.next()
+  }
+
+  /** Must have resolved before a number is told to anybody. */
+  async reserveSequence(): Promise<void> {
+    await this.#store.commit(this.#extendSequence())
+  }
+
+  /** Makes a job, all or nothing; the same token of the same owner answers the first job. */
+  async add(wanted: Omit<NewJob, 'id' | 'number' | 'now'>, start: (job: JobRecord) => Transition | null): Promise<{ id: string; created: boolean }> {
+    if (wanted.clientToken === null) return { id: await this.#add(wanted, start), created: true }
+    const name = tokenName(wanted.owner.id, wanted.clientToken)
+    const known = this.#tokens.get(name)
+    if (known !== undefined) return { id: await known, created: false }
+    let created = false
+    const adding = this.#store.findToken(wanted.owner.id, wanted.clientToken).then(async (ended) => {
+      if (ended !== null) return ended
+      created = true
+      return await this.#add(wanted, start)
+    })
+    this.#tokens.set(name, adding)
+    try {
+      const id = await adding
+      if (created) this.#tokens.set(name, id)
+      else this.#tokens.delete(name)
+      return { id, created }
+    } catch (error) {
+      this.#tokens.delete(name)
+      throw error
+    }
+  }
+
+  async #add(wanted: Omit<NewJob, 'id' | 'number' | 'now'>, start: (job: JobRecord) => Transition | null): Promise<string> {
+    this.#refuseWhenClosed()
+    checkFiles(this.#limits(), 0, wanted.files, wanted.exempt)
+    checkJobCount(this.#limits(), this.#counts.seenBy(wanted.owner.id), wanted.exempt)
+    const made = newJob({ ...wanted, id: this.#newId(), number: this.nextSequence(), now: now() })
+    const started = start(made)
+    const job = started?.job ?? made
+    this.#counts.add(job)
+    try {
+      const created: NewEvent = { kind: 'created', fileIndex: null, error: null }
+      await this.#commit(null, { job, events: [created, ...(started?.events ?? [])], effects: started?.effects ?? [] })
+    } catch (error) {
+      this.#counts.remove(job)
+      throw error
+    }
+    return job.id
+  }
+
+  /**
+   * Changes a job in its turn. `decide` sees the job as it is then, and gives back the change, or `null` for none.
+   * @throws Refusal what `decide` threw, `job-not-found`, `storage-full`, `shutting-down`
+   */
+  change(id: string, decide: (job: JobRecord) => Change | Transition | null): Promise<JobRecord> {
+    const ahead = this.#lanes.get(id)
+    const turn = ahead ? ahead.then(() => this.#change(id, decide)) : this.#change(id, decide)
+    const settled: Promise<unknown> = turn.then(() => undefined, () => undefined).then(() => {
+      if (this.#lanes.get(id) === settled) this.#lanes.delete(id)
+    })
+    this.#lanes.set(id, settled)
+    return turn
+  }
+
+  async #change(id: string, decide: (job: JobRecord) => Change | Transition | null): Promise<JobRecord> {
+    const before = this.#jobs.get(id)
+    if (!before) throw new Refusal('job-not-found')
+    const change = decide(before)
+    if (!change) return before
+    return await this.#commit(before, change)
+  }
+
+  async #commit(before: JobRecord | null, change: Change): Promise<JobRecord> {
+    const stored = (change.events ?? []).filter((event) => isStored(change.job, event)).map((event) => this.#stamp(change.job, event))
+    const told = stored.find(({ kind }) => kind === 'transferred' || kind === 'error')
+    const after: JobRecord = told && (told.kind === 'transferred' || told.kind === 'error')
+      ? { ...change.job, stateEvent: { kind: told.kind, deliveryId: told.deliveryId, sequence: told.sequence } } : change.job
+    const obsolete = hasEnded(after.state) ? this.unacknowledgedOf(after.id) : []
+    if (change.durable !== false) {
+      this.#refuseWhenClosed()
+      await this.#store.commit([
+        ...this.#store.jobOperations(before, after),
+        ...stored.flatMap((event) => this.#store.eventOperations(event)),
+        ...obsolete.map(({ sequence }) => this.#store.acknowledgeOperation(sequence)),
+        ...this.#extendSequence(),
+      ])
+    }
+    this.#replace(before, after)
+    if (hasEnded(after.state)) this.#pendingByJob.delete(after.id)
+    for (const event of stored) this.#remember(event)
+    const modified = told === undefined && !stored.some(({ kind }) => kind === 'created')
+    for (const listener of this.#listeners) listener({ before, after, events: stored, effects: change.effects ?? [], modified })
+    return after
+  }
+
+  /** Somebody was told of the event and said so. */
+  async acknowledge(event: StoredEvent): Promise<void> {
+    await this.#store.commit([this.#store.acknowledgeOperation(event.sequence)])
+    const left = this.unacknowledgedOf(event.jobId).filter(({ sequence }) => sequence !== event.sequence)
+    if (left.length > 0) this.#pendingByJob.set(event.jobId, left)
+    else this.#pendingByJob.delete(event.jobId)
+  }
+
+  /** From now on every change is refused; what is under way is finished. */
+  async close(): Promise<void> {
+    this.#closed = true
+    await Promise.all(this.#lanes.values())
+  }
+
+  #refuseWhenClosed(): void {
+    if (this.#closed) throw new Refusal('shutting-down')
+  }
+
+  #stamp(job: JobRecord, event: NewEvent & { kind: StoredEvent['kind'] }): StoredEvent {
+    return { ...event, sequence: this.nextSequence(), deliveryId: this.#newId(), at: now(), jobId: job.id, ownerId: job.owner.id }
+  }
+
+  #extendSequence(): Operation[] {
+    const reserved = this.#sequence.extend()
+    return reserved === null ? [] : [this.#store.sequenceOperation(reserved)]
+  }
+
+  #remember(event: StoredEvent): void {
+    if (!isDelivered(event.kind)) return
+    this.#pendingByJob.set(event.jobId, [...this.unacknowledgedOf(event.jobId), event])
+  }
+
+  #replace(before: JobRecord | null, after: JobRecord): void {
+    if (before && !hasEnded(before.state)) this.#counts.remove(before)
+    if (before && !hasEnded(after.state)) this.#counts.add(after)
+    if (!hasEnded(after.state) || after.cleaning) this.#jobs.set(after.id, after)
+    else {
+      this.#jobs.delete(after.id)
+      if (after.clientToken !== null) this.#tokens.delete(tokenName(after.owner.id, after.clientToken))
+    }
+  }
+}
+
+function tokenName(ownerId: string, token: string): string {
+  return `${ownerId}/${token}`
+}

@@ -1,0 +1,26 @@
+// How keys are written, so that their order means something: numbers have a fixed width. One letter names the kind.
+//
+//   m/…                       what the store says about itself
+//   j/<job>                   a job without its files          f/<job>            its files as they were named
+//   p/<job>/<index>           how far one file is              t/<owner>/<token>  the job that a client token made
+//   e/<sequence>              every stored event               o/<sequence>       an event nobody acknowledged yet
+//   x/<job>                   a job that ended, whole          h/<owner>/<ended>/<job>   the order of those
+export const metaKey = { schema: 'm/schema', commit: 'm/commit', sequence: 'm/sequence' } as const
+
+export const jobKey = (id: string): string => `j/${id}`
+export const filesKey = (id: string): string => `f/${id}`
+export const progressKey = (id: string, index: number): string => `p/${id}/${fixed(index, 6)}`
+export const tokenKey = (ownerId: string, token: string): string => `t/${ownerId}/${token}`
+export const eventKey = (sequence: number): string => `e/${fixed(sequence, 16)}`
+export const outboxKey = (sequence: number): string => `o/${fixed(sequence, 16)}`
+export const endedKey = (id: string): string => `x/${id}`
+export const historyKey = (ownerId: string, endedAt: number, id: string): string => `h/${ownerId}/${fixed(endedAt, 15)}/${id}`
+
+/** All keys that begin with a prefix. */
+export function within(prefix: string): { readonly gte: string; readonly lt: string } {
+  return { gte: prefix, lt: `${prefix}\uffff` }
+}
+
+function fixed(number: number, width: number): string {
+  return String(number).padStart(width, '0')
+}
