@@ -1,0 +1,92 @@
+// Between the network and the partial file: bytes collect in one reused buffer of up to 1 MiB and go to the disk
+// in one write. Counts, hashes and bounds them on the way. The invariant: bytes reach the file in order, once, at
+// `offset`, and never more than `limit` of them. Writes block: this process has nothing better to do, and the
+// thread pool costs more than it saves.
+import type { Hash } from 'node:crypto'
+import { failure } from '../../protocol/failures.ts'
+import { localFailure, raise } from './failure-from.ts'
+import type { PartialFile } from './partial-file.ts'
+
+const largestBuffer = 1024 * 1024
+const keptBuffers = 4
+const spare: Buffer[] = []
+
+export class BodyWriter {
+  readonly #file: PartialFile
+  readonly #hash: Hash | null
+  #buffer: Buffer
+  /** Where the next byte of the buffer belongs in the file. */
+  #offset: number
+  #flushed = 0
+  #filled = 0
+  #limit = Infinity
+
+  /** `expected` is how many bytes will come, where that is known: a small file needs no large buffer. */
+  constructor(file: PartialFile, offset: number, expected: number | null, hash: Hash | null) {
+    this.#file = file
+    this.#hash = hash
+    this.#offset = offset
+    this.#buffer = takeBuffer(expected)
+  }
+
+  /** Bytes of the file here, written or not. */
+  get received(): number {
+    return this.#offset + this.#filled - this.#flushed
+  }
+
+  /** More than this in the file is fatal. */
+  set limit(bytes: number) {
+    this.#limit = bytes
+  }
+
+  /** Where the next bytes may be put; never empty. */
+  room(): Buffer {
+    return this.#buffer.subarray(this.#filled)
+  }
+
+  /** `count` bytes were put into the room. */
+  filled(count: number): void {
+    this.#hash?.update(this.#buffer.subarray(this.#filled, this.#filled + count))
+    this.#filled += count
+    if (this.received > this.#limit) raise(failure('maximum-download-bytes', 'The file is larger than the job allows.'))
+    if (this.#filled < this.#buffer.length) return
+    this.flush()
+    this.#filled = this.#flushed = 0
+  }
+
+  take(bytes: Uint8Array): void {
+    let from = 0
+    while (from < bytes.length) {
+      const room = this.room()
+      const count = Math.min(room.length, bytes.length - from)
+      room.set(bytes.subarray(from, from + count))
+      this.filled(count)
+      from += count
+    }
+  }
+
+  /** Hands everything to the file. The room stays where it is, since a socket may be about to fill it. */
+  flush(): void {
+    if (this.#filled === this.#flushed) return
+    try {
+      this.#file.write(this.#buffer.subarray(this.#flushed, this.#filled), this.#offset)
+    } catch (error) {
+      // Named here, where it is certain that the disk refused and not the network.
+      raise(localFailure(error))
+    }
+    this.#offset += this.#filled - this.#flushed
+    this.#flushed = this.#filled
+  }
+
+  /** Gives the buffer back; what was not flushed is dropped. */
+  close(): void {
+    if (this.#buffer.length === largestBuffer && spare.length < keptBuffers) spare.push(this.#buffer)
+    this.#buffer = Buffer.alloc(0)
+    this.#flushed = this.#filled = 0
+  }
+}
+
+function takeBuffer(expected: number | null): Buffer {
+  if (expected !== null && expected < largestBuffer) return Buffer.allocUnsafeSlow(Math.max(expected, 1))
+  return spare.pop() ?? Buffer.allocUnsafeSlow(largestBuffer)
+}

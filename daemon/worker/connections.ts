@@ -1,0 +1,113 @@
+// The connections of this worker, by origin: given out one at a time, kept for a moment when an answer left them
+// in order. Loads the HTTP client at the first use. It knows nothing of what is asked over them.
+import type { Client } from 'undici'
+import { createSecureContext, rootCertificates, type SecureContext } from 'node:tls'
+import { Wire } from './wire.ts'
+
+const keptPerOrigin = 16
+/** Below the five seconds after which common servers close. */
+const keptForMs = 4000
+const largestHead = 64 * 1024
+const rememberedSessions = 100
+
+export class Connection {
+  readonly origin: string
+  readonly wire: Wire
+  readonly client: Client
+  /** Answers that came over it; a kept connection may turn out to be dead. */
+  answers = 0
+
+  constructor(origin: string, wire: Wire, createClient: typeof Client) {
+    this.origin = origin
+    this.wire = wire
+    this.client = new createClient(origin, {
+      connect: (_, callback) => void queueMicrotask(() => callback(null, wire.attach() as never)),
+      maxHeaderSize: largestHead,
+      // The transfer watches the clock, the same way on both paths.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      keepAliveTimeout: keptForMs * 2,
+    })
+    // Errors reach the request they belong to.
+    this.client.on('connectionError', () => {})
+  }
+
+  close(): void {
+    this.wire.destroy()
+    void this.client.destroy()
+  }
+}
+
+export class Connections {
+  readonly #idle = new Map<string, Connection[]>()
+  readonly #timers = new Map<Connection, NodeJS.Timeout>()
+  readonly #sessions = new Map<string, Buffer>()
+  #trust: SecureContext | null = null
+  #undici: Promise<typeof import('undici')> | null = null
+
+  trust(certificateAuthorities: readonly string[]): void {
+    this.#trust = certificateAuthorities.length > 0 ? createSecureContext({ ca: [...rootCertificates, ...certificateAuthorities] }) : null
+    this.#sessions.clear()
+    this.close()
+  }
+
+  async take(url: URL, signal: AbortSignal): Promise<Connection> {
+    const { origin } = url
+    for (let kept = this.#takeIdle(origin); kept; kept = this.#takeIdle(origin)) {
+      if (kept.wire.isOpen) return kept
+      kept.close()
+    }
+    const secure = url.protocol === 'https:'
+    const host = url.hostname.replace(/^\[|\]$/g, '')
+    const port = url.port === '' ? (secure ? 443 : 80) : Number(url.port)
+    const remember = (session: Buffer): void => {
+      this.#sessions.delete(origin)
+      this.#sessions.set(origin, session)
+      if (this.#sessions.size > rememberedSessions) this.#sessions.delete(this.#sessions.keys().next().value ?? '')
+    }
+    const { Client } = await (this.#undici ??= import('undici'))
+    const wire = await Wire.open({ secure, host, port, trust: this.#trust }, this.#sessions.get(origin) ?? null, remember, signal)
+    return new Connection(origin, wire, Client)
+  }
+
+  /** Takes a connection back whose answer was read to the end. */
+  async keep(connection: Connection): Promise<void> {
+    let fresh = connection
+    if (connection.client.destroyed) {
+      // A tapped body has used the client up, but not the wire.
+      const { Client } = await (this.#undici ??= import('undici'))
+      fresh = new Connection(connection.origin, connection.wire, Client)
+      fresh.answers = connection.answers
+    }
+    const idle = this.#idle.get(fresh.origin) ?? []
+    if (!fresh.wire.isOpen || idle.length >= keptPerOrigin) return fresh.close()
+    this.#idle.set(fresh.origin, [...idle, fresh])
+    fresh.wire.onIdleEnd = () => this.#drop(fresh)
+    this.#timers.set(fresh, setTimeout(() => this.#drop(fresh), keptForMs))
+  }
+
+  close(): void {
+    for (const connection of [...this.#timers.keys()]) this.#drop(connection)
+  }
+
+  #takeIdle(origin: string): Connection | null {
+    const connection = this.#idle.get(origin)?.at(-1)
+    if (!connection) return null
+    this.#forget(connection)
+    return connection
+  }
+
+  #drop(connection: Connection): void {
+    this.#forget(connection)
+    connection.close()
+  }
+
+  #forget(connection: Connection): void {
+    connection.wire.onIdleEnd = null
+    clearTimeout(this.#timers.get(connection))
+    this.#timers.delete(connection)
+    const left = (this.#idle.get(connection.origin) ?? []).filter((other) => other !== connection)
+    if (left.length > 0) this.#idle.set(connection.origin, left)
+    else this.#idle.delete(connection.origin)
+  }
+}

@@ -1,0 +1,29 @@
+// The checksum of a file, computed while its bytes arrive. Only what an earlier attempt left is read back, once.
+import { createHash, timingSafeEqual, type Hash } from 'node:crypto'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { failure } from '../../protocol/failures.ts'
+import type { TransferOrder } from '../link/messages.ts'
+import { raise } from './failure-from.ts'
+import type { PartialFile } from './partial-file.ts'
+
+const pieceBytes = 1024 * 1024
+
+/** A hash that has seen the first `length` bytes of `file`. Lets other transfers run in between. */
+export async function hashOf(file: PartialFile, length: number, algorithm: string, signal: AbortSignal): Promise<Hash> {
+  const hash = createHash(algorithm)
+  const piece = length > 0 ? Buffer.allocUnsafeSlow(Math.min(pieceBytes, length)) : null
+  for (let at = 0; piece && at < length;) {
+    const count = file.read(piece.subarray(0, Math.min(piece.length, length - at)), at)
+    if (count === 0) raise(failure('local-file-changed', 'The temporary file is shorter than it was.'))
+    hash.update(piece.subarray(0, count))
+    at += count
+    await nextTurn(undefined, { signal })
+  }
+  return hash
+}
+
+export function isExpected(hash: Hash, checksum: NonNullable<TransferOrder['checksum']>): boolean {
+  const wanted = Buffer.from(checksum.value, 'hex')
+  const found = hash.digest()
+  return wanted.length === found.length && timingSafeEqual(wanted, found)
+}

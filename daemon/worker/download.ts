@@ -1,0 +1,263 @@
+// One attempt at one file: ask, judge, write, checkpoint, report; it ends in exactly one of done, failed, stopped.
+// It never waits to try again. What it does try again at once: a kept connection that turned out to be dead, and,
+// once, a file whose remote side no longer fits what is here. The invariants: a byte is written only after its head
+// was judged; nothing is reported durable before it was flushed; the last report says where a later attempt may go on.
+import { createHash, type Hash } from 'node:crypto'
+import { failure } from '../../protocol/failures.ts'
+import type { ReportName, Reports, ResumePoint, TransferOrder, Validator } from '../link/messages.ts'
+import { BodyWriter } from './body-writer.ts'
+import type { Connections } from './connections.ts'
+import { hashOf, isExpected } from './content-hash.ts'
+import { asError, localFailure, raise } from './failure-from.ts'
+import { askFor, type Ask, type Body } from './fetch-span.ts'
+import { openPlace, type Folders } from './folders.ts'
+import { PartialFile } from './partial-file.ts'
+import { firstTarget, isFailure } from './request.ts'
+import { mayResume } from './response.ts'
+import { localTotal, nextSpan, spansOf, type Span } from './spans.ts'
+
+const checkpointBytes = 16 * 1024 * 1024
+const checkpointMs = 5000
+const bodyLimitMs = 60_000
+/** Below this a full disk is noticed soon enough by writing. */
+const worthCheckingRoom = 1024 * 1024
+/** Why the attempt ended, when nothing went wrong. */
+const stopped = new Error('stopped')
+
+export type Report = <Name extends ReportName>(name: Name, params: Reports[Name]) => void
+
+export interface Surroundings {
+  readonly connections: Connections
+  readonly folders: Folders
+  readonly report: Report
+}
+
+interface Remote {
+  readonly bytesTotal: number | null
+  readonly validator: Validator | null
+  readonly modifiedAt: number | null
+}
+
+export class Download {
+  readonly #order: TransferOrder
+  readonly #around: Surroundings
+  readonly #spans: readonly Span[]
+  readonly #abort = new AbortController()
+  #file: PartialFile | null = null
+  #writer: BodyWriter | null = null
+  #hash: Hash | null = null
+  #here = 0
+  #remote: Remote
+  #isConnected = false
+  #isReceiving = true
+  #deadline = Infinity
+  #limitMs: number | null = null
+  #reported = 0
+  #checkpointedAt = performance.now()
+
+  constructor(order: TransferOrder, around: Surroundings) {
+    this.#order = order
+    this.#around = around
+    this.#spans = spansOf(order.ranges)
+    const { validator = null, modifiedAt = null, bytesTotal = null } = order.resumePoint ?? {}
+    this.#remote = { validator, modifiedAt, bytesTotal: order.ranges === null ? bytesTotal : null }
+  }
+
+  /** Resolves when the last report was sent. */
+  async run(): Promise<void> {
+    const { report } = this.#around
+    const { transferId } = this.#order
+    try {
+      await this.#receive()
+      report('transfer.received', { transferId, bytesTotal: this.#here })
+      await this.#file?.checkpoint()
+      report('transfer.done', { transferId, resumePoint: this.#resumePoint() })
+    } catch (error) {
+      const trouble = error === stopped ? null : localFailure(error)
+      if (trouble?.code === 'internal-error') console.error(error)
+      await this.#saveWhatIsThere()
+      if (trouble === null) report('transfer.stopped', { transferId, resumePoint: this.#lastResumePoint() })
+      else report('transfer.failed', { transferId, failure: trouble, resumePoint: this.#lastResumePoint() })
+    } finally {
+      this.#writer?.close()
+      await this.#file?.close()
+    }
+  }
+
+  /** Ends the attempt, unless every byte is here already. */
+  stop(): void {
+    if (this.#isReceiving) this.#abort.abort(stopped)
+  }
+
+  /** Called a few times a second: time limits, progress, checkpoints. */
+  tick(now: number): void {
+    if (!this.#isReceiving) return
+    if (this.#limitMs !== null) {
+      this.#deadline = now + this.#limitMs
+      this.#limitMs = null
+    }
+    if (now > this.#deadline) return this.#abort.abort(asError(failure('connection-timeout', 'The server did not answer or stopped sending.')))
+    const received = this.#writer?.received ?? this.#here
+    if (received !== this.#reported) this.#around.report('transfer.progress', { transferId: this.#order.transferId, bytesTransferred: received })
+    this.#reported = received
+    this.#checkpointIfDue(now, received)
+  }
+
+  async #receive(): Promise<void> {
+    const { localName, temporaryName, checksum } = this.#order
+    const { folder } = openPlace(this.#around.folders, localName)
+    try {
+      this.#file = PartialFile.open(folder, temporaryName, this.#usableResumePoint())
+    } finally {
+      folder.release()
+    }
+    this.#here = this.#reported = this.#file.durable
+    if (checksum) this.#hash = await hashOf(this.#file, this.#here, checksum.algorithm, this.#abort.signal)
+    const target = firstTarget(this.#order)
+    if (isFailure(target)) raise(target)
+
+    for (let starts = 0, span = this.#nextSpan(); span !== null; span = this.#nextSpan()) {
+      const outcome = await askFor(this.#askFor(span, target), this.#around.connections)
+      this.#deadline = Infinity
+      this.#limitMs = null
+      if (outcome.kind === 'start-over') {
+        if (++starts > 1) raise(failure('invalid-server-response', 'The answers of the server contradict each other.'))
+        this.#startOver()
+      } else this.#endOfBody()
+    }
+    this.#connected(null)
+    this.#isReceiving = false
+    this.#verify()
+  }
+
+  #nextSpan(): Span | null {
+    return nextSpan(this.#spans, this.#here, this.#remote.bytesTotal)
+  }
+
+  #askFor(span: Span, target: Ask['target']): Ask {
+    const { validator, bytesTotal } = this.#remote
+    return {
+      order: this.#order,
+      target,
+      asked: {
+        ranged: this.#order.ranges !== null || span.from > 0,
+        rangesOnly: this.#order.ranges !== null,
+        known: this.#here > 0 && validator !== null ? { bytesTotal, validator } : null,
+        ...span,
+      },
+      signal: this.#abort.signal,
+      onBody: (body, remoteName) => this.#startBody(body, remoteName),
+      onLimit: (ms) => {
+        this.#limitMs = ms
+      },
+      onBytes: () => {
+        this.#limitMs = bodyLimitMs
+      },
+    }
+  }
+
+  /** The head is good: from here on bytes are written. */
+  #startBody(body: Body, remoteName: string | null): BodyWriter {
+    const file = this.#opened()
+    if (body.from === 0 && this.#here > 0 && this.#order.ranges === null) this.#empty()
+    const first = this.#here === 0
+    const { validator, modifiedAt, bytesTotal } = body
+    this.#remote = { bytesTotal, validator: first ? validator : this.#remote.validator, modifiedAt: first ? modifiedAt : this.#remote.modifiedAt }
+    const total = localTotal(this.#spans, bytesTotal)
+    const { maximumBytes } = this.#order
+    if (maximumBytes !== null && total !== null && total > maximumBytes) raise(failure('maximum-download-bytes', 'The file is larger than the job allows.'))
+    const missing = total === null ? null : total - this.#here
+    if (missing !== null && missing >= worthCheckingRoom && !file.hasRoomFor(missing)) raise(failure('disk-full', 'There is not enough space on the disk of the local name.'))
+    this.#writer ??= new BodyWriter(file, this.#here, missing, this.#hash)
+    this.#writer.limit = maximumBytes ?? Infinity
+    this.#connected(remoteName)
+    return this.#writer
+  }
+
+  #endOfBody(): void {
+    const writer = this.#writer
+    if (!writer) return
+    writer.flush()
+    this.#here = writer.received
+    // The end of a body of unknown length tells the size.
+    if (this.#remote.bytesTotal === null && this.#order.ranges === null) this.#remote = { ...this.#remote, bytesTotal: this.#here }
+  }
+
+  #connected(remoteName: string | null): void {
+    if (this.#isConnected) return
+    this.#isConnected = true
+    this.#around.report('transfer.connected', { transferId: this.#order.transferId, resumePoint: this.#resumePoint(), remoteName })
+  }
+
+  #startOver(): void {
+    this.#empty()
+    this.#remote = { bytesTotal: null, validator: null, modifiedAt: null }
+    if (this.#isConnected) this.#around.report('transfer.checkpoint', { transferId: this.#order.transferId, resumePoint: this.#resumePoint() })
+  }
+
+  #empty(): void {
+    this.#opened().startOver()
+    this.#writer?.close()
+    this.#writer = null
+    this.#here = this.#reported = 0
+    if (this.#hash && this.#order.checksum) this.#hash = createHash(this.#order.checksum.algorithm)
+  }
+
+  #verify(): void {
+    const { checksum } = this.#order
+    if (!checksum || !this.#hash || isExpected(this.#hash, checksum)) return
+    this.#empty()
+    raise(failure('checksum-mismatch', `The ${checksum.algorithm} checksum of the file is not the one the job names.`))
+  }
+
+  #checkpointIfDue(now: number, received: number): void {
+    const file = this.#file
+    if (!file || !this.#writer || file.isFlushing || received === file.durable) return
+    if (received - file.durable < checkpointBytes && now - this.#checkpointedAt < checkpointMs) return
+    this.#checkpointedAt = now
+    try {
+      this.#writer.flush()
+    } catch (error) {
+      return this.#abort.abort(error)
+    }
+    const report = (): void => {
+      if (this.#isReceiving) this.#around.report('transfer.checkpoint', { transferId: this.#order.transferId, resumePoint: this.#resumePoint() })
+    }
+    file.checkpoint().then(report, (error: unknown) => this.#abort.abort(error))
+  }
+
+  /** After a stop or a failure: keeps what can be kept. What cannot be flushed is not promised. */
+  async #saveWhatIsThere(): Promise<void> {
+    this.#isReceiving = false
+    try {
+      this.#writer?.flush()
+      await this.#file?.checkpoint()
+    } catch (error) {
+      // The attempt is over anyway; `durable` did not grow, so the next one starts further back. A defect is one still.
+      if (localFailure(error).code === 'internal-error') throw error
+    }
+  }
+
+  #opened(): PartialFile {
+    return this.#file ?? raise(failure('internal-error', 'Something went wrong inside the service.'))
+  }
+
+  #usableResumePoint(): ResumePoint | null {
+    const { resumePoint, http } = this.#order
+    if (resumePoint === null) return null
+    const isComplete = resumePoint.bytesTotal !== null && resumePoint.durable[0]?.[1] === resumePoint.bytesTotal
+    const isUsable = isComplete || (http.method.toUpperCase() === 'GET' && mayResume(resumePoint.validator, resumePoint.bytesTotal))
+    return isUsable ? resumePoint : { ...resumePoint, durable: [] }
+  }
+
+  #resumePoint(): ResumePoint {
+    const { inode, durable } = this.#opened()
+    const bytesTotal = localTotal(this.#spans, this.#remote.bytesTotal)
+    return { inode, bytesTotal, durable: durable > 0 ? [[0, durable]] : [], validator: this.#remote.validator, modifiedAt: this.#remote.modifiedAt }
+  }
+
+  /** Where nothing was opened, what was known before still holds. */
+  #lastResumePoint(): ResumePoint | null {
+    return this.#file ? this.#resumePoint() : this.#order.resumePoint
+  }
+}

@@ -1,0 +1,178 @@
+// One request and its answer over one connection. The head is judged by the caller, who says where the body goes;
+// a large body of known length is taken off the HTTP client and read straight from the socket, any other comes
+// through the client. Both ways end alike: resolved when exactly the announced body was received, rejected with
+// whatever went wrong first. It does not judge, retry, or write.
+import { failure } from '../../protocol/failures.ts'
+import type { Connection } from './connections.ts'
+import { raise } from './failure-from.ts'
+import type { AnswerHead } from './response.ts'
+import type { Tap } from './wire.ts'
+
+/** Below this the detour over the client costs less than a new one for the next request. */
+const tapFrom = 256 * 1024
+/** The body of an answer that is no file is read to keep the connection, if it is not larger than this. */
+const worthReading = 16 * 1024
+
+export interface Sink {
+  room(): Buffer
+  filled(count: number): void
+  take(bytes: Uint8Array): void
+}
+
+/** `sink: null`: the body is of no interest. `length: null`: it is not known. */
+export interface BodyPlan {
+  readonly sink: Sink | null
+  readonly length: number | null
+}
+
+export interface Exchange {
+  readonly connection: Connection
+  readonly method: string
+  readonly path: string
+  readonly headers: string[]
+  /** Looks at the head and says what shall become of the body. May throw. */
+  readonly onHead: (head: AnswerHead) => BodyPlan
+  /** Called whenever bytes arrive. */
+  readonly onBytes: () => void
+  readonly signal: AbortSignal
+}
+
+/** Gives whether the connection can be used again. */
+export function runExchange(exchange: Exchange): Promise<boolean> {
+  return new Promise((resolve, reject) => new Answer(exchange, resolve, reject).start())
+}
+
+class Answer implements Tap {
+  readonly #exchange: Exchange
+  readonly #resolve: (mayKeep: boolean) => void
+  readonly #reject: (error: unknown) => void
+  #plan: BodyPlan | null = null
+  #received = 0
+  #keepsAlive = false
+  #isOver = false
+  #lastPiece: Buffer | null = null
+
+  constructor(exchange: Exchange, resolve: (mayKeep: boolean) => void, reject: (error: unknown) => void) {
+    this.#exchange = exchange
+    this.#resolve = resolve
+    this.#reject = reject
+  }
+
+  start(): void {
+    const { connection: { client, wire }, method, path, headers, signal } = this.#exchange
+    if (signal.aborted) return this.#fail(signal.reason)
+    signal.addEventListener('abort', this.#abort, { once: true })
+    wire.expectAnswer()
+    try {
+      client.dispatch({ method: method as 'GET', path, headers, idempotent: true, blocking: false }, {
+        onRequestStart: () => {},
+        onResponseStart: (_, status, answered) => this.#guard(() => this.#head(status, answered)),
+        onResponseData: (_, bytes) => this.#guard(() => this.#piece(bytes)),
+        onResponseEnd: () => this.#guard(() => this.#ended()),
+        // Taking the body off the client ends the client's own request; that is no failure.
+        onResponseError: (_, error) => {
+          if (!wire.isTapped) this.#fail(error)
+        },
+      })
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  room(): Buffer {
+    return this.#plan?.sink?.room() ?? Buffer.alloc(1)
+  }
+
+  filled(count: number): void {
+    this.#guard(() => {
+      this.#exchange.onBytes()
+      const expected = this.#plan?.length ?? 0
+      if (this.#received + count > expected) raise(failure('invalid-server-response', 'The server sent more than it had announced.'))
+      this.#received += count
+      this.#plan?.sink?.filled(count)
+      if (this.#received === expected) this.#finish(this.#keepsAlive)
+    })
+  }
+
+  take(bytes: Buffer): void {
+    this.#guard(() => {
+      this.#piece(bytes)
+      if (this.#received === this.#plan?.length) this.#finish(this.#keepsAlive)
+    })
+  }
+
+  ended(error: Error | null): void {
+    this.#fail(error ?? Object.assign(new Error('closed'), { code: 'ECONNRESET' }))
+  }
+
+  #head(status: number, headers: AnswerHead['headers']): void {
+    const { connection: { wire, origin }, onHead, onBytes } = this.#exchange
+    if (status < 200) return
+    onBytes()
+    this.#plan = onHead({ status, headers, version: wire.version, secure: origin.startsWith('https:') })
+    this.#keepsAlive = wire.version === '1.1' && !/\bclose\b/i.test(String(headers['connection'] ?? ''))
+    const { sink, length } = this.#plan
+    if (sink === null && (length === null || length > worthReading)) return this.#finish(false)
+    if (sink !== null && length !== null && length >= tapFrom && headers['transfer-encoding'] === undefined) wire.tapBody(this)
+  }
+
+  #piece(bytes: Buffer): void {
+    const { sink = null, length = null } = this.#plan ?? {}
+    this.#exchange.onBytes()
+    if (length !== null && this.#received + bytes.length > length) raise(failure('invalid-server-response', 'The server sent more than it had announced.'))
+    this.#received += bytes.length
+    this.#lastPiece = bytes
+    sink?.take(bytes)
+    if (sink === null && this.#received > worthReading) this.#finish(false)
+  }
+
+  #ended(): void {
+    const { length = null } = this.#plan ?? {}
+    if (length !== null && this.#received < length) raise(failure('connection-closed', 'The answer ended before the end of the file.'))
+    if (length !== null && this.#hasExcess()) raise(failure('invalid-server-response', 'The server sent more than it had announced.'))
+    this.#finish(this.#keepsAlive)
+  }
+
+  /** Did bytes come along with the last piece that belong to no answer? */
+  #hasExcess(): boolean {
+    const fed = this.#exchange.connection.wire.lastFed
+    const last = this.#lastPiece
+    if (!fed || !last || fed.buffer !== last.buffer || this.#exchange.connection.wire.isTapped) return false
+    return last.byteOffset + last.length < fed.byteOffset + fed.length
+  }
+
+  #finish(mayKeep: boolean): void {
+    if (!this.#settle()) return
+    const { connection } = this.#exchange
+    const wasTapped = connection.wire.isTapped
+    connection.wire.untap()
+    connection.answers += 1
+    if (wasTapped) void connection.client.destroy()
+    this.#resolve(mayKeep)
+  }
+
+  #fail(error: unknown): void {
+    if (!this.#settle()) return
+    this.#exchange.connection.close()
+    this.#reject(error)
+  }
+
+  #settle(): boolean {
+    if (this.#isOver) return false
+    this.#isOver = true
+    this.#exchange.signal.removeEventListener('abort', this.#abort)
+    return true
+  }
+
+  readonly #abort = (): void => this.#fail(this.#exchange.signal.reason)
+
+  /** Whatever is thrown while bytes arrive ends the exchange, and not the process. */
+  #guard(act: () => void): void {
+    if (this.#isOver) return
+    try {
+      act()
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+}

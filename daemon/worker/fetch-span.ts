@@ -1,0 +1,86 @@
+// From "these bytes are missing" to an answer whose body fits: requests, redirects hop by hop, the judgement of
+// every head, and a second go where a kept connection was dead before the server had said a word.
+import type { TransferOrder } from '../link/messages.ts'
+import type { BodyWriter } from './body-writer.ts'
+import type { Connection, Connections } from './connections.ts'
+import { runExchange, type BodyPlan } from './exchange.ts'
+import { raise, transportFailure } from './failure-from.ts'
+import { isFailure, nextTarget, requestHeaders, type Target } from './request.ts'
+import { ifRangeOf, judgeResponse, type AnswerHead, type Asked, type Judgement } from './response.ts'
+
+const connectLimitMs = 30_000
+const headLimitMs = 30_000
+
+export type Body = Extract<Judgement, { kind: 'body' }>
+
+export interface Ask {
+  readonly order: TransferOrder
+  readonly target: Target
+  readonly asked: Asked
+  readonly signal: AbortSignal
+  /** The head is good. Gives what shall take the body. `remoteName`: where redirects led, if the job wants to know. */
+  readonly onBody: (body: Body, remoteName: string | null) => BodyWriter
+  /** A wait of at most so many milliseconds begins. */
+  readonly onLimit: (limitMs: number) => void
+  readonly onBytes: () => void
+}
+
+export type Outcome = { readonly kind: 'received' } | { readonly kind: 'start-over'; readonly why: string }
+
+export async function askFor(ask: Ask, connections: Connections): Promise<Outcome> {
+  let { target } = ask
+  for (let hops = 0; ; hops++) {
+    const judgement = await askOnce(ask, target, hops, connections)
+    if (judgement.kind === 'body') return { kind: 'received' }
+    if (judgement.kind === 'start-over') return judgement
+    if (judgement.kind === 'failure') raise(judgement.failure)
+    const next = nextTarget(target, judgement.location, judgement.status, hops, ask.order.http)
+    if (isFailure(next)) raise(next)
+    target = next
+  }
+}
+
+async function askOnce(ask: Ask, target: Target, hops: number, connections: Connections): Promise<Judgement> {
+  for (;;) {
+    let connection: Connection | null = null
+    try {
+      ask.onLimit(connectLimitMs)
+      connection = await connections.take(target.url, ask.signal)
+      ask.onLimit(headLimitMs)
+      return await askOver(connection, ask, target, hops, connections)
+    } catch (error) {
+      ask.signal.throwIfAborted()
+      const wasDead = connection !== null && connection.answers > 0 && !connection.wire.hasAnswered
+      if (!wasDead) raise(transportFailure(error, target.url.host))
+    }
+  }
+}
+
+async function askOver(connection: Connection, ask: Ask, target: Target, hops: number, connections: Connections): Promise<Judgement> {
+  const { asked, order } = ask
+  let judgement: Judgement | null = null
+  const onHead = (head: AnswerHead): BodyPlan => {
+    judgement = judgeResponse(asked, head, Date.now())
+    if (judgement.kind !== 'body') return { sink: null, length: announcedLength(head) }
+    const remoteName = order.http.redirects === 'allow-report' && hops > 0 ? target.url.href : null
+    return { sink: ask.onBody(judgement, remoteName), length: judgement.length }
+  }
+  const range = asked.ranged ? `${asked.from}-${asked.to === null ? '' : asked.to - 1}` : null
+  const mayKeep = await runExchange({
+    connection,
+    method: target.method,
+    path: `${target.url.pathname}${target.url.search}`,
+    headers: requestHeaders(target, range, asked.known ? ifRangeOf(asked.known.validator) : null),
+    onHead,
+    onBytes: ask.onBytes,
+    signal: ask.signal,
+  })
+  if (mayKeep) await connections.keep(connection)
+  else connection.close()
+  return judgement ?? raise(transportFailure(null, target.url.host))
+}
+
+function announcedLength(head: AnswerHead): number | null {
+  const length = head.headers['content-length']
+  return typeof length === 'string' && /^\d{1,15}$/.test(length) ? Number(length) : null
+}

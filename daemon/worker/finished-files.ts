@@ -1,0 +1,126 @@
+// What happens to partial files once bytes no longer move: publish, remove, probe. The invariants: only the very
+// file that was downloaded gets the local name; publishing may be repeated after any crash; every folder that
+// changed is flushed before the answer (contract, rules 1 and 3; BITS §7.4, §7.5).
+import { accessSync, closeSync, constants, fchmodSync, fstatSync, futimesSync, lstatSync, openSync, renameSync, statSync, unlinkSync, type Stats } from 'node:fs'
+import { failure, type Failure } from '../../protocol/failures.ts'
+import type { LocalFile } from '../link/messages.ts'
+import { codeOf, localFailure, raise } from './failure-from.ts'
+import { openPlace, type Folder, type Folders, type Place } from './folders.ts'
+import { inodeOf, isOwn } from './partial-file.ts'
+
+type Outcomes = (Failure | null)[]
+
+export function publishFiles(folders: Folders, files: readonly LocalFile[]): Promise<Outcomes> {
+  return eachThenSync(folders, files, publishFile)
+}
+
+/** A file, or a whole folder, that is not there is no failure. */
+export async function removeFiles(folders: Folders, files: readonly LocalFile[]): Promise<Outcomes> {
+  const outcomes = await eachThenSync(folders, files, removeFile)
+  return outcomes.map((outcome) => outcome?.code === 'folder-not-found' ? null : outcome)
+}
+
+/** May this user read, replace and remove these partial files and write their folders? (BITS §9.4) */
+export function probeFiles(folders: Folders, files: readonly LocalFile[]): Outcomes {
+  return files.map((file) => attempt(() => {
+    const place = openPlace(folders, file.localName)
+    try {
+      probeFile(place, file)
+    } finally {
+      place.folder.release()
+    }
+  }))
+}
+
+async function eachThenSync(folders: Folders, files: readonly LocalFile[], act: (place: Place, file: LocalFile) => void): Promise<Outcomes> {
+  const changed = new Map<Folder, number[]>()
+  const outcomes = files.map((file, index) => attempt(() => {
+    const place = openPlace(folders, file.localName)
+    const indexes = changed.get(place.folder)
+    if (indexes) place.folder.release()
+    else changed.set(place.folder, [])
+    act(place, file)
+    changed.get(place.folder)?.push(index)
+  }))
+  await Promise.all([...changed].map(async ([folder, indexes]) => {
+    try {
+      if (indexes.length > 0) await folder.sync()
+    } catch (error) {
+      for (const index of indexes) outcomes[index] = localFailure(error)
+    } finally {
+      folder.release()
+    }
+  }))
+  return outcomes
+}
+
+function publishFile({ folder, name }: Place, file: LocalFile): void {
+  const inode = file.resumePoint?.inode ?? null
+  const fd = openIfThere(folder.child(file.temporaryName))
+  if (fd === null) {
+    if (inodeAt(folder, name) === inode && inode !== null) return
+    raise(failure('local-file-changed', 'The temporary file is gone.'))
+  }
+  try {
+    const stats = fstatSync(fd)
+    const isSame = inodeOf(stats) === inode && isOwn(stats, true) && stats.nlink === 1
+    if (!isSame || stats.size !== file.resumePoint?.bytesTotal) raise(failure('local-file-changed', 'The temporary file is not the one that was downloaded.'))
+    fchmodSync(fd, 0o666 & ~process.umask())
+    const modifiedAt = file.resumePoint?.modifiedAt ?? null
+    if (modifiedAt !== null) futimesSync(fd, Date.now() / 1000, modifiedAt / 1000)
+    renameSync(folder.child(file.temporaryName), folder.child(name))
+    if (inodeAt(folder, name) !== inode) raise(failure('local-file-changed', 'The temporary file was exchanged while it was published.'))
+  } finally {
+    closeSync(fd)
+  }
+}
+
+function removeFile({ folder }: Place, file: LocalFile): void {
+  const path = folder.child(file.temporaryName)
+  const stats = statsIfThere(path)
+  if (stats === null) return
+  if (!isOwn(stats, inodeOf(stats) === file.resumePoint?.inode)) {
+    raise(failure('not-a-regular-file', 'In place of the temporary file there is something that is not ours.'))
+  }
+  unlinkSync(path)
+}
+
+function probeFile({ folder }: Place, file: LocalFile): void {
+  accessSync(folder.child('.'), constants.W_OK | constants.X_OK)
+  const path = folder.child(file.temporaryName)
+  const stats = statsIfThere(path)
+  if (stats === null) return
+  if (!stats.isFile()) raise(failure('not-a-regular-file', 'In place of the temporary file there is something else.'))
+  accessSync(path, constants.R_OK | constants.W_OK)
+  const uid = process.geteuid?.() ?? stats.uid
+  const parent = statSync(folder.child('.'))
+  const isSticky = (parent.mode & 0o1000) !== 0 && uid !== 0 && parent.uid !== uid && stats.uid !== uid
+  if (isSticky) raise(failure('access-denied', 'The temporary file belongs to somebody else.'))
+}
+
+function attempt(act: () => void): Failure | null {
+  try {
+    act()
+    return null
+  } catch (error) {
+    return localFailure(error)
+  }
+}
+
+function openIfThere(path: string): number | null {
+  try {
+    return openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return null
+    throw error
+  }
+}
+
+function statsIfThere(path: string): Stats | null {
+  return lstatSync(path, { throwIfNoEntry: false }) ?? null
+}
+
+function inodeAt(folder: Folder, name: string): string | null {
+  const stats = statsIfThere(folder.child(name))
+  return stats?.isFile() ? inodeOf(stats) : null
+}

@@ -1,0 +1,110 @@
+// The folders of local names, open while they are in use and for a while after, so that many files of one folder
+// cost one open and one flush. A kept folder is given out again only if its path still leads to it.
+import { closeSync, constants, fstatSync, fsync, openSync, statSync } from 'node:fs'
+import { basename, dirname } from 'node:path'
+import { failure } from '../../protocol/failures.ts'
+import { childPath } from './child-path.ts'
+import { codeOf, raise } from './failure-from.ts'
+
+const keptOpen = 32
+
+export interface Place {
+  readonly folder: Folder
+  /** The name inside the folder. */
+  readonly name: string
+}
+
+/** Opens the folder of a local name. Give it back with `folder.release()`. Throws what the system says. */
+export function openPlace(folders: Folders, localName: string): Place {
+  const name = basename(localName)
+  if (name === '' || name === '.' || name === '..' || localName.endsWith('/')) raise(failure('not-a-regular-file', 'The local name names a folder.'))
+  return { folder: folders.open(dirname(localName)), name }
+}
+
+export class Folders {
+  readonly #open = new Map<string, Folder>()
+
+  open(path: string): Folder {
+    const known = this.#open.get(path)
+    if (known) {
+      this.#open.delete(path)
+      const now = statSync(path)
+      if (now.dev === known.dev && now.ino === known.ino) {
+        this.#open.set(path, known)
+        return known.acquire()
+      }
+      known.release()
+    }
+    const folder = new Folder(path)
+    this.#open.set(path, folder.acquire())
+    for (const [oldest, kept] of this.#open) {
+      if (this.#open.size <= keptOpen) break
+      this.#open.delete(oldest)
+      kept.release()
+    }
+    return folder
+  }
+
+  close(): void {
+    for (const folder of this.#open.values()) folder.release()
+    this.#open.clear()
+  }
+}
+
+export class Folder {
+  readonly path: string
+  readonly fd: number
+  readonly dev: number
+  readonly ino: number
+  #users = 1
+  #running: Promise<void> | null = null
+  #next: Promise<void> | null = null
+
+  constructor(path: string) {
+    this.path = path
+    this.fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY)
+    const { dev, ino } = fstatSync(this.fd)
+    this.dev = dev
+    this.ino = ino
+  }
+
+  child(name: string): string {
+    return childPath(this, name)
+  }
+
+  /** Flushes the names in the folder. Callers that come while one flush runs share the next. */
+  sync(): Promise<void> {
+    if (!this.#running) return this.#startSync()
+    this.#next ??= this.#running.then(() => this.#startSync(), () => this.#startSync())
+    return this.#next
+  }
+
+  acquire(): this {
+    this.#users += 1
+    return this
+  }
+
+  release(): void {
+    this.#users -= 1
+    if (this.#users === 0) closeSync(this.fd)
+  }
+
+  #startSync(): Promise<void> {
+    this.#next = null
+    this.acquire()
+    const running = new Promise<void>((resolve, reject) => {
+      fsync(this.fd, (error) => {
+        // Some file systems cannot flush a folder and say so; there is nothing more to be had there.
+        if (!error || codeOf(error) === 'EINVAL' || codeOf(error) === 'ENOTSUP') resolve()
+        else reject(error)
+      })
+    })
+    this.#running = running
+    const finished = (): void => {
+      if (this.#running === running) this.#running = null
+      this.release()
+    }
+    running.then(finished, finished)
+    return running
+  }
+}

@@ -1,0 +1,147 @@
+// The partial file: opened beside the local name and never through a link, written at offsets, flushed at
+// checkpoints. The invariants: only a regular file of our own with one name is ever written; what `durable` says
+// was flushed before it said so; bytes beyond it count for nothing and are written again.
+import { close, constants, fdatasync, fstatSync, ftruncateSync, openSync, readSync, statfsSync, writeSync, type Stats } from 'node:fs'
+import { failure } from '../../protocol/failures.ts'
+import type { ResumePoint } from '../link/messages.ts'
+import { codeOf, raise } from './failure-from.ts'
+import type { Folder } from './folders.ts'
+
+const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDWR } = constants
+
+export class PartialFile {
+  readonly inode: string
+  readonly folder: Folder
+  readonly #fd: number
+  #written: number
+  #durable: number
+  #isNamed: boolean
+  /** Counts new starts, so that a flush that began before one vouches for nothing after it. */
+  #starts = 0
+  #flushing: Promise<void> | null = null
+  #isBroken = false
+  #isClosed = false
+
+  private constructor(folder: Folder, fd: number, stats: Stats, durable: number, isNew: boolean) {
+    this.folder = folder
+    this.#fd = fd
+    this.inode = inodeOf(stats)
+    this.#written = this.#durable = durable
+    this.#isNamed = !isNew
+  }
+
+  /** Opens or makes `name` in `folder`, which it keeps until closed. Bytes that `resumePoint` does not vouch for are cut off. */
+  static open(folder: Folder, name: string, resumePoint: ResumePoint | null): PartialFile {
+    const { fd, isNew } = openOwn(folder.child(name))
+    try {
+      const stats = fstatSync(fd)
+      const isKnown = resumePoint !== null && resumePoint.inode === inodeOf(stats)
+      if (!isNew) refuseForeign(stats, isKnown)
+      const durable = isKnown ? Math.min(durableStart(resumePoint), stats.size) : 0
+      if (stats.size !== durable) ftruncateSync(fd, durable)
+      return new PartialFile(folder.acquire(), fd, stats, durable, isNew)
+    } catch (error) {
+      close(fd)
+      throw error
+    }
+  }
+
+  /** How many bytes from the start are flushed. */
+  get durable(): number {
+    return this.#durable
+  }
+
+  /** Writes all of `bytes` at `offset`. Blocks; throws what the system says. */
+  write(bytes: Uint8Array, offset: number): void {
+    let done = 0
+    while (done < bytes.length) done += writeSync(this.#fd, bytes, done, bytes.length - done, offset + done)
+    this.#written = offset + bytes.length
+  }
+
+  /** Reads into `bytes` from `offset`; gives the number of bytes there were. */
+  read(bytes: Uint8Array, offset: number): number {
+    return readSync(this.#fd, bytes, 0, bytes.length, offset)
+  }
+
+  /** Empties the file, for a new start. */
+  startOver(): void {
+    ftruncateSync(this.#fd, 0)
+    this.#written = this.#durable = 0
+    this.#starts += 1
+  }
+
+  /** Would `bytes` more fit on the disk? Where the system does not know, yes. */
+  hasRoomFor(bytes: number): boolean {
+    const { blocks, bavail, bsize } = statfsSync(this.folder.child('.'))
+    return blocks === 0 || bavail * bsize >= bytes
+  }
+
+  /** Flushes what was written when it was called, and the file's name; shares a flush that runs already. */
+  async checkpoint(): Promise<void> {
+    while (this.#flushing) await this.#flushing
+    if (this.#isBroken) raise(failure('local-file-error', 'The local file could not be flushed to the disk.'))
+    if (this.#durable === this.#written && this.#isNamed) return
+    this.#flushing = this.#flush().finally(() => {
+      this.#flushing = null
+    })
+    await this.#flushing
+  }
+
+  get isFlushing(): boolean {
+    return this.#flushing !== null
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    // Closing under a running flush would flush whatever file gets the number next.
+    await this.#flushing?.catch((error: unknown) => codeOf(error))
+    close(this.#fd)
+    this.folder.release()
+  }
+
+  async #flush(): Promise<void> {
+    const written = this.#written
+    const starts = this.#starts
+    try {
+      await new Promise<void>((resolve, reject) => fdatasync(this.#fd, (error) => error ? reject(error) : resolve()))
+    } catch (error) {
+      // After a failed flush the kernel may call the lost pages clean: a later success would prove nothing.
+      this.#isBroken = true
+      throw error
+    }
+    if (!this.#isNamed) await this.folder.sync()
+    this.#isNamed = true
+    if (this.#starts === starts) this.#durable = written
+  }
+}
+
+export function inodeOf(stats: Pick<Stats, 'dev' | 'ino'>): string {
+  return `${stats.dev}:${stats.ino}`
+}
+
+/** A regular file of this user? `isKnown`: it is the very file that the resume point names, which root may have taken over. */
+export function isOwn(stats: Stats, isKnown: boolean): boolean {
+  const uid = process.geteuid?.() ?? stats.uid
+  return stats.isFile() && (stats.uid === uid || (uid === 0 && isKnown))
+}
+
+/** A second name would lead our bytes into somebody's other file. */
+function refuseForeign(stats: Stats, isKnown: boolean): void {
+  if (!isOwn(stats, isKnown) || stats.nlink !== 1) raise(failure('not-a-regular-file', 'In place of the temporary file there is something that is not ours.'))
+}
+
+function durableStart(resumePoint: ResumePoint): number {
+  const [first] = resumePoint.durable
+  return first && first[0] === 0 ? first[1] : 0
+}
+
+function openOwn(path: string): { fd: number; isNew: boolean } {
+  try {
+    return { fd: openSync(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600), isNew: true }
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error
+  }
+  // Without waiting at a FIFO, without following a link, and without making anything.
+  return { fd: openSync(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK), isNew: false }
+}

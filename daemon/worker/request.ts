@@ -1,0 +1,82 @@
+// What we send: the headers of one request, and where a redirect leads. Pure. Redirects are followed hop by hop
+// so that each hop is judged (RFC 9110 §15.4; BITS §8.6). The invariant: credentials go to the origin they were
+// meant for and to no other, and never appear in a message.
+import { failure, type Failure } from '../../protocol/failures.ts'
+import { packageVersion } from '../../protocol/version.ts'
+import type { TransferOrder } from '../link/messages.ts'
+
+export const maximumRedirects = 10
+
+/** One place to ask. `url` carries no user info and no fragment. */
+export interface Target {
+  readonly url: URL
+  readonly method: string
+  readonly headers: Readonly<Record<string, string>>
+}
+
+/** Framing, ranges and encoding are ours to decide; the rest of the job's headers are sent as given. */
+const ownHeaders: ReadonlySet<string> = new Set([
+  'accept-encoding', 'connection', 'content-length', 'expect', 'if-match', 'if-modified-since', 'if-none-match', 'if-range',
+  'if-unmodified-since', 'keep-alive', 'proxy-connection', 'range', 'te', 'trailer', 'transfer-encoding', 'upgrade',
+])
+const originHeaders: ReadonlySet<string> = new Set(['authorization', 'cookie', 'host', 'proxy-authorization'])
+
+export function firstTarget(order: Pick<TransferOrder, 'remoteName' | 'http'>): Target | Failure {
+  const url = parseUrl(order.remoteName)
+  if (url === null) return failure('invalid-remote-name', 'The remote name is not an absolute http or https URL.')
+  const headers = Object.fromEntries(Object.entries(order.http.headers)
+    .map(([name, value]) => [name.toLowerCase(), value] as const)
+    .filter(([name]) => !ownHeaders.has(name)))
+  return targetOf(url, order.http.method.toUpperCase(), headers)
+}
+
+/** Where a redirect leads from `target`; `hops` were made before it. */
+export function nextTarget(target: Target, location: string, status: number, hops: number, http: TransferOrder['http']): Target | Failure {
+  if (http.redirects === 'disallow') return failure('http-error', `The server answered with status ${status}.`, { httpStatus: status })
+  if (hops >= maximumRedirects) return failure('too-many-redirects', 'The server redirected too many times.', { httpStatus: status })
+  const url = parseUrl(location, target.url)
+  if (url === null) return failure('redirect-refused', 'The server redirected to something that is not an http or https URL.', { httpStatus: status })
+  if (target.url.protocol === 'https:' && url.protocol === 'http:' && !http.redirectToHttp) {
+    return failure('redirect-refused', 'The server redirected from https to http, which the job does not allow.', { httpStatus: status })
+  }
+  const keeps = url.origin === target.url.origin
+  const headers = Object.fromEntries(Object.entries(target.headers).filter(([name]) => keeps || !originHeaders.has(name)))
+  const becomesGet = status === 303 || ((status === 301 || status === 302) && target.method === 'POST')
+  return targetOf(url, becomesGet ? 'GET' : target.method, headers)
+}
+
+/** The headers on the wire, as a flat list. `range` is what follows `bytes=`. */
+export function requestHeaders(target: Target, range: string | null, ifRange: string | null): string[] {
+  const headers: Record<string, string> = { 'accept': '*/*', 'user-agent': `Backhaul/${packageVersion}`, ...target.headers, 'accept-encoding': 'identity' }
+  if (range !== null) headers['range'] = `bytes=${range}`
+  if (range !== null && ifRange !== null) headers['if-range'] = ifRange
+  return Object.entries(headers).flat()
+}
+
+export function isFailure(value: Target | Failure): value is Failure {
+  return 'code' in value
+}
+
+function targetOf(url: URL, method: string, headers: Readonly<Record<string, string>>): Target {
+  const { username, password } = url
+  url.username = url.password = url.hash = ''
+  if (username === '' && password === '') return { url, method, headers }
+  const secret = Buffer.from(`${decode(username)}:${decode(password)}`).toString('base64')
+  return { url, method, headers: { authorization: `Basic ${secret}`, ...headers } }
+}
+
+function parseUrl(text: string, from?: URL): URL | null {
+  if (!URL.canParse(text, from?.href)) return null
+  const url = new URL(text, from?.href)
+  return (url.protocol === 'http:' || url.protocol === 'https:') && url.hostname !== '' ? url : null
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch (error) {
+    // A stray percent sign in user info stands for itself.
+    if (error instanceof URIError) return text
+    throw error
+  }
+}

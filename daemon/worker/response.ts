@@ -1,0 +1,191 @@
+// What an answer means, judged from its head alone and from what we asked: a body that continues at an offset, a
+// redirect, a reason to start the file over with a new request, or a failure. Pure: no clock, no network, no file.
+// The invariant: a body is only let through when its place in the file, its length and its version are not in
+// doubt; whatever contradicts itself or what we know is never written (contract, rule 4; RFC 9110 §13–§15).
+import { failure, type Failure } from '../../protocol/failures.ts'
+import type { Validator } from '../link/messages.ts'
+import { headerValue, parseContentRange, parseDate, parseLength, retryAfterMs, type AnswerHeaders } from './header-values.ts'
+
+export interface AnswerHead {
+  readonly status: number
+  readonly version: '1.0' | '1.1'
+  /** Names in lower case. */
+  readonly headers: AnswerHeaders
+  /** Did the answer come over TLS? There the end of a connection can be forged, so it cannot end a body. */
+  readonly secure: boolean
+}
+
+/** What we asked for. `from` and `to` (exclusive, `null`: to the end) are places in the remote file. */
+export interface Asked {
+  readonly ranged: boolean
+  readonly from: number
+  readonly to: number | null
+  /** The job named byte ranges: the whole file will not do. */
+  readonly rangesOnly: boolean
+  /** What earlier answers said about the remote file, where this answer must be of the same version. */
+  readonly known: { readonly bytesTotal: number | null; readonly validator: Validator } | null
+}
+
+export type Judgement =
+  | {
+    readonly kind: 'body'
+    readonly from: number
+    /** Bytes that will come; `null`: known at the end only. */
+    readonly length: number | null
+    readonly framing: 'length' | 'chunked' | 'close'
+    /** The size of the whole remote file. */
+    readonly bytesTotal: number | null
+    readonly validator: Validator
+    readonly modifiedAt: number | null
+  }
+  | { readonly kind: 'redirect'; readonly status: number; readonly location: string }
+  | { readonly kind: 'start-over'; readonly why: string }
+  | { readonly kind: 'failure'; readonly failure: Failure }
+
+const redirects: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
+
+export function judgeResponse(asked: Asked, head: AnswerHead, now: number): Judgement {
+  const { status, headers } = head
+  if (redirects.has(status)) {
+    const location = headerValue(headers, 'location')
+    if (location.kind === 'one' && location.value.length <= 8192) return { kind: 'redirect', status, location: location.value }
+    return location.kind === 'none' ? refused(head, now) : invalid('The server named more than one place to redirect to, or an endless one.')
+  }
+  if (status === 416 && asked.ranged) {
+    return asked.rangesOnly
+      ? failed(failure('invalid-range', 'The server does not have the range that was asked for.', { httpStatus: 416 }))
+      : { kind: 'start-over', why: 'the range is not there any more' }
+  }
+  if (status !== 200 && status !== 206) return refused(head, now)
+
+  const encoding = headerValue(headers, 'content-encoding')
+  if (encoding.kind === 'many' || (encoding.kind === 'one' && !/^(identity)?$/i.test(encoding.value))) {
+    return failed(failure('unsupported-encoding', 'The server sent the file in an encoding that was not asked for.', { httpStatus: status }))
+  }
+  const framing = framingOf(head)
+  if (typeof framing === 'string') return invalid(framing)
+  return status === 206 ? judgePart(asked, head, framing) : judgeWhole(asked, head, framing)
+}
+
+/** Can partial data go on with this? A strong ETag proves it, or Last-Modified together with the length. */
+export function mayResume(validator: Validator | null, bytesTotal: number | null): boolean {
+  return validator !== null && (isStrong(validator.etag) || (validator.lastModified !== null && bytesTotal !== null))
+}
+
+/** The value of If-Range for it (RFC 9110 §13.1.5: never a weak ETag). */
+export function ifRangeOf(validator: Validator): string | null {
+  return isStrong(validator.etag) ? validator.etag : validator.lastModified
+}
+
+function isStrong(etag: string | null): boolean {
+  return etag !== null && etag.startsWith('"')
+}
+
+function validatorOf(headers: AnswerHeaders): Validator {
+  const etag = headerValue(headers, 'etag')
+  const modified = headerValue(headers, 'last-modified')
+  return {
+    etag: etag.kind === 'one' && etag.value.length <= 4096 && /^(W\/)?"[^"\x00-\x20]*"$/.test(etag.value) ? etag.value : null,
+    lastModified: modified.kind === 'one' && modified.value.length <= 128 && parseDate(modified.value) !== null ? modified.value : null,
+  }
+}
+
+/** A missing validator proves nothing, so it counts as a difference. */
+function isSameVersion(known: Validator, answered: Validator): boolean {
+  if (isStrong(known.etag)) return known.etag === answered.etag
+  if (known.etag !== null && answered.etag !== null && known.etag !== answered.etag) return false
+  return known.lastModified !== null && known.lastModified === answered.lastModified
+}
+
+type Framing = { readonly kind: 'length'; readonly length: number } | { readonly kind: 'chunked' | 'close' }
+
+/** RFC 9112 §6.3; text is the reason why the framing cannot be trusted. */
+function framingOf(head: AnswerHead): Framing | string {
+  const length = headerValue(head.headers, 'content-length')
+  const coding = headerValue(head.headers, 'transfer-encoding')
+  if (length.kind === 'many') return 'The server gave contradicting lengths.'
+  if (coding.kind !== 'none') {
+    if (length.kind === 'one') return 'The server gave both a length and a transfer coding.'
+    if (coding.kind === 'many' || coding.value.toLowerCase() !== 'chunked') return 'The server used an unknown transfer coding.'
+    return head.version === '1.0' ? 'The server used chunks in an HTTP/1.0 answer.' : { kind: 'chunked' }
+  }
+  if (length.kind === 'none') return head.secure ? 'The server gave no length, so that a cut could not be told from the end.' : { kind: 'close' }
+  const bytes = parseLength(length.value)
+  return bytes === null ? 'The server gave a length that is no number.' : { kind: 'length', length: bytes }
+}
+
+function judgeWhole(asked: Asked, head: AnswerHead, framing: Framing): Judgement {
+  if (headerValue(head.headers, 'content-range').kind !== 'none') return invalid('The server sent the whole file and a range at once.')
+  const validator = validatorOf(head.headers)
+  if (asked.rangesOnly) {
+    const changed = asked.known !== null && !isSameVersion(asked.known.validator, validator)
+    return changed
+      ? { kind: 'start-over', why: 'the remote file has changed' }
+      : failed(failure('insufficient-range-support', 'The server sent the whole file where a range was asked for.', { httpStatus: head.status }))
+  }
+  const length = framing.kind === 'length' ? framing.length : null
+  return body(head, framing, { from: 0, length, bytesTotal: length })
+}
+
+function judgePart(asked: Asked, head: AnswerHead, framing: Framing): Judgement {
+  if (!asked.ranged) return invalid('The server sent a part where the whole file was asked for.')
+  const fault = partFault(asked, head, framing)
+  if (fault.kind === 'changed') return { kind: 'start-over', why: fault.why }
+  if (fault.kind === 'none') return body(head, framing, { from: asked.from, length: fault.length, bytesTotal: fault.bytesTotal })
+  if (!asked.rangesOnly) return { kind: 'start-over', why: fault.why }
+  return fault.kind === 'beyond-end'
+    ? failed(failure('invalid-range', 'A range lies beyond the end of the remote file.', { httpStatus: head.status }))
+    : invalid(fault.why)
+}
+
+type PartFault =
+  | { readonly kind: 'none'; readonly length: number; readonly bytesTotal: number | null }
+  | { readonly kind: 'changed' | 'contradiction' | 'beyond-end'; readonly why: string }
+
+function partFault(asked: Asked, head: AnswerHead, framing: Framing): PartFault {
+  const type = headerValue(head.headers, 'content-type')
+  if (type.kind === 'one' && /^multipart\/byteranges/i.test(type.value)) return contradiction('The server sent several parts where one was asked for.')
+  const header = headerValue(head.headers, 'content-range')
+  const range = header.kind === 'one' ? parseContentRange(header.value) : null
+  if (range === null) return contradiction('The server sent a part without saying which.')
+  const { known } = asked
+  if (known) {
+    if (!isSameVersion(known.validator, validatorOf(head.headers))) return { kind: 'changed', why: 'the remote file has changed' }
+    if (range.total !== null && known.bytesTotal !== null && range.total !== known.bytesTotal) return { kind: 'changed', why: 'the size of the remote file has changed' }
+  }
+  const bytesTotal = range.total ?? known?.bytesTotal ?? null
+  const to = asked.to ?? bytesTotal
+  if (range.from !== asked.from) return contradiction('The server sent another part than the one asked for.')
+  if (to === null) return contradiction('The server did not say how large the file is.')
+  if (range.to !== to) {
+    const isBeyond = bytesTotal !== null && bytesTotal < to && range.to === bytesTotal
+    return isBeyond ? { kind: 'beyond-end', why: 'the range lies beyond the end' } : contradiction('The server sent another part than the one asked for.')
+  }
+  const length = range.to - range.from
+  if (framing.kind === 'length' && framing.length !== length) return contradiction('The length of the answer contradicts its range.')
+  if (framing.kind === 'close') return contradiction('The server sent a part without a length.')
+  return { kind: 'none', length, bytesTotal }
+}
+
+function body(head: AnswerHead, framing: Framing, place: { from: number; length: number | null; bytesTotal: number | null }): Judgement {
+  const validator = validatorOf(head.headers)
+  const modifiedAt = validator.lastModified === null ? null : parseDate(validator.lastModified)
+  return { kind: 'body', framing: framing.kind, validator, modifiedAt, ...place }
+}
+
+function refused(head: AnswerHead, now: number): Judgement {
+  const message = `The server answered with status ${head.status}.`
+  return failed(failure('http-error', message, { httpStatus: head.status, retryAfterMs: retryAfterMs(head.headers, now) }))
+}
+
+function contradiction(why: string): PartFault {
+  return { kind: 'contradiction', why }
+}
+
+function invalid(message: string): Judgement {
+  return failed(failure('invalid-server-response', message))
+}
+
+function failed(value: Failure): Judgement {
+  return { kind: 'failure', failure: value }
+}

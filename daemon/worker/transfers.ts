@@ -1,0 +1,59 @@
+// The transfers of this process: starts and stops them, and is their one clock. A transfer is one attempt; whether
+// there will be another is the broker's decision.
+import type { TransferOrder } from '../link/messages.ts'
+import { Connections } from './connections.ts'
+import { Download, type Report } from './download.ts'
+import { Folders } from './folders.ts'
+
+const tickMs = 250
+
+export class Transfers {
+  readonly folders = new Folders()
+  readonly #connections = new Connections()
+  readonly #report: Report
+  readonly #running = new Map<number, { readonly download: Download; readonly ended: Promise<void> }>()
+  #clock: NodeJS.Timeout | null = null
+
+  constructor(report: Report) {
+    this.#report = report
+  }
+
+  /** PEM texts of authorities to be trusted besides the usual ones. */
+  trust(certificateAuthorities: readonly string[]): void {
+    this.#connections.trust(certificateAuthorities)
+  }
+
+  start(order: TransferOrder): void {
+    const download = new Download(order, { connections: this.#connections, folders: this.folders, report: this.#report })
+    const ended = download.run().finally(() => {
+      this.#running.delete(order.transferId)
+      if (this.#running.size === 0 && this.#clock) this.#stopClock(this.#clock)
+    })
+    this.#running.set(order.transferId, { download, ended })
+    this.#clock ??= setInterval(() => this.#tick(), tickMs)
+  }
+
+  /** A transfer that is not there has ended and said so. */
+  stop(transferId: number): void {
+    this.#running.get(transferId)?.download.stop()
+  }
+
+  /** Stops every transfer and waits until what they have is flushed. */
+  async close(): Promise<void> {
+    const running = [...this.#running.values()]
+    for (const { download } of running) download.stop()
+    await Promise.all(running.map(({ ended }) => ended))
+    this.#connections.close()
+    this.folders.close()
+  }
+
+  #tick(): void {
+    const now = performance.now()
+    for (const { download } of this.#running.values()) download.tick(now)
+  }
+
+  #stopClock(clock: NodeJS.Timeout): void {
+    clearInterval(clock)
+    this.#clock = null
+  }
+}
