@@ -7,7 +7,9 @@ import { join } from 'node:path'
 
 type Manifest = { readonly dependencies?: Record<string, string>; readonly optionalDependencies?: Record<string, string> }
 
-export async function copyPackages(options: { readonly names: readonly string[]; readonly from: string; readonly to: string }): Promise<string[]> {
+type Copying = { readonly names: readonly string[]; readonly from: string; readonly to: string }
+
+export async function copyPackages(options: Copying): Promise<string[]> {
   const waiting = [...options.names]
   const copied = new Set<string>()
   for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
