@@ -10,6 +10,8 @@ import { listFiles } from './test-files.ts'
 
 const linesAllowed = 250
 
+const impure = /\b(Date\.now|new Date\(\)|performance\.|Math\.random|set(Timeout|Interval|Immediate)\b|crypto\b|process\.)/
+
 /** One sentence for each thing that is wrong in the tree at `root`. */
 export function judgeImports(root: string): string[] {
   const files = listFiles(root, (path) => /(?<!\.d)\.ts$/.test(path))
@@ -62,7 +64,6 @@ function judgeText(file: string, text: string, layer: Layer): string[] {
   const lines = text.trimEnd().split('\n').length
   if (!isTest(file) && lines > linesAllowed) complaints.push(`${file} has ${lines} lines; ${linesAllowed} are the ceiling`)
   if (layer.free === 'of node, clock and randomness') {
-    const impure = /\bDate\.now\b|\bnew Date\(\)|\bperformance\.|\bMath\.random\b|\bset(Timeout|Interval|Immediate)\b|\bcrypto\b|\bprocess\./
     const found = impure.exec(withoutComments(text))
     if (found !== null) complaints.push(`${file} uses ${found[0]}: ${layer.why}`)
   }
