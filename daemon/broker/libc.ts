@@ -24,6 +24,7 @@ export const errno = {
   isRange: (number: number): boolean => number === koffi().os.errno['ERANGE'],
   isWouldBlock: (number: number): boolean => number === koffi().os.errno['EWOULDBLOCK'] || number === koffi().os.errno['EAGAIN'],
   isInterrupted: (number: number): boolean => number === koffi().os.errno['EINTR'],
+  isBadDescriptor: (number: number): boolean => number === koffi().os.errno['EBADF'],
   isNoSuchEntry: (number: number): boolean => number === koffi().os.errno['ENOENT'] || number === koffi().os.errno['ESRCH'],
 }
 
