@@ -15,6 +15,10 @@ const root = resolve(import.meta.dirname, '..')
 /** Packages with compiled code inside: they cannot be taken into a bundle. */
 const nativePackages = ['koffi', 'classic-level']
 
+// Packages in the older module format call `require`, which the newer one does not have.
+const requireForCommonJs = `import { createRequire as backhaulCreateRequire } from 'node:module'
+const require = backhaulCreateRequire(import.meta.url)`
+
 const programs = {
   backhaul: `#!/usr/bin/env node
 import { followNpx } from './scripts/launch.js'
@@ -85,10 +89,6 @@ async function compile(out: string, options: { readonly onlySdk: boolean; readon
     await emitTypes(out)
   }
 }
-
-// Packages in the older module format call `require`, which the newer one does not have.
-const requireForCommonJs = `import { createRequire as backhaulCreateRequire } from 'node:module'
-const require = backhaulCreateRequire(import.meta.url)`
 
 async function removeEarlierBuild(out: string): Promise<void> {
   const names = (await readdir(out)).filter((name) => /^(chunk-\w+|index|backhauld?|worker-(start|main))\.js$/.test(name))
