@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { after, before, test } from 'node:test'
 import { createInterface } from 'node:readline'
+import { libc } from '../libc.ts'
 import { accountOf, groupIdOf, type Account } from './account.ts'
 import { spawnWorker, type SpawnOptions, type WorkerProcess } from './spawn.ts'
 
@@ -14,6 +15,7 @@ const name = `bhspawn${process.pid}`
 let folder = ''
 let main = ''
 let owner: Account
+let inherited = -1
 
 interface Seen {
   readonly ids: readonly number[]
@@ -56,6 +58,7 @@ before(async () => {
   writeFileSync(main, program)
   writeFileSync(path.join(folder, 'package.json'), '{"type":"module"}')
   chmodSync(folder, 0o755)
+  if (process.platform === 'linux') inherited = openLikeInherited(folder)
   if (onlyRoot !== false) return
   execFileSync('useradd', ['--no-create-home', '--home-dir', '/nowhere', '--user-group', '--groups', 'games,audio', name])
   const uid = Number(execFileSync('id', ['-u', name], { encoding: 'utf8' }))
@@ -66,8 +69,18 @@ before(async () => {
 
 after(() => {
   if (onlyRoot === false) execFileSync('userdel', [name], { stdio: 'ignore' })
+  if (inherited >= 0) closeSync(inherited)
   rmSync(folder, { recursive: true })
 })
+
+/** dup(2) gives a descriptor that is not close-on-exec, like one from whoever started us. */
+function openLikeInherited(file: string): number {
+  const fd = openSync(file, 'r')
+  const copy = libc().func('int dup(int fd)')(fd) as number
+  closeSync(fd)
+  assert.ok(copy > 2)
+  return copy
+}
 
 interface Conversation {
   readonly seen: Seen
@@ -165,8 +178,8 @@ test('a worker holds the link and the log and no other descriptor of ours', { sk
     const files = seen.descriptors.filter((target) => target.startsWith('/') && target !== '/dev/null' && !/^\/proc\/\d+\/fd$/.test(target))
     assert.deepEqual(files, [])
     const ours = execFileSync('ls', ['-l', `/proc/${process.pid}/fd`], { encoding: 'utf8' }).match(/(socket|pipe):\[\d+\]/g) ?? []
-    const inherited = new Set<string>(ours)
-    assert.deepEqual(seen.descriptors.filter((target) => inherited.has(target)), [])
+    const shared = new Set<string>(ours)
+    assert.deepEqual(seen.descriptors.filter((target) => shared.has(target)), [])
     assert.equal(await ask(`fs.fstatSync(3).isSocket()`), 'true')
   })
 })
