@@ -1,0 +1,84 @@
+// One job moving, drawn on a terminal: a bar with rate and time to go, redrawn by cli-progress at most five times a
+// second. Where stderr is no terminal there is no bar; only the waits after a failure are told, each once.
+import { SingleBar } from 'cli-progress'
+import type { Job } from '../../protocol/job.ts'
+import { harmless, percentage, rate, retryTime, size, span, whyWaiting } from './print.ts'
+
+export interface ProgressLine {
+  show(job: Job): void
+  close(): void
+}
+
+export function openProgress(stream: NodeJS.WriteStream, remark: (text: string) => void): ProgressLine {
+  return stream.isTTY && process.env['TERM'] !== 'dumb' ? openBar(stream) : tellWaits(remark)
+}
+
+function openBar(stream: NodeJS.WriteStream): ProgressLine {
+  let latest: Job | null = null
+  const bar = new SingleBar({
+    stream,
+    format: () => latest ? progressText(latest, stream.columns || 80) : '',
+    fps: 5,
+    hideCursor: true,
+    clearOnComplete: true,
+    // Ctrl-C is ours: it must say how to come back.
+    gracefulExit: false,
+    linewrap: null,
+    emptyOnZero: true,
+  })
+  return {
+    show(job) {
+      if (latest === null) {
+        latest = job
+        bar.start(1, 0)
+      }
+      latest = job
+      bar.update(0)
+    },
+    close() {
+      if (latest !== null) bar.stop()
+      latest = null
+    },
+  }
+}
+
+function tellWaits(remark: (text: string) => void): ProgressLine {
+  let told = 0
+  return {
+    show(job) {
+      if (job.state !== 'transient-error' || job.errorCount <= told) return
+      told = job.errorCount
+      remark(harmless(`${retryTime(job)}: ${job.error?.message ?? 'the transfer failed'}`))
+    },
+    close() {},
+  }
+}
+
+/** One line, at most `columns` wide: what is moving, how far, how fast, how long still. */
+export function progressText(job: Job, columns: number): string {
+  const { bytesTotal, bytesTransferred, bytesPerSecond, filesTotal, filesTransferred } = job.progress
+  const far = bytesTotal === null ? size(bytesTransferred) : `${size(bytesTransferred)} of ${size(bytesTotal)}`
+  const files = filesTotal > 1 ? `${filesTransferred}/${filesTotal} files` : ''
+  const isMoving = job.state === 'transferring' && bytesPerSecond > 0
+  const toGo = isMoving && bytesTotal !== null ? `${span((bytesTotal - bytesTransferred) / bytesPerSecond)} to go` : ''
+  const now = job.state === 'transferring' ? [rate(bytesPerSecond), toGo] : [stateText(job)]
+  const facts = [percentage(job.progress), far, files, ...now].filter((fact) => fact !== '').join('  ')
+  const room = columns - 1
+  const name = harmless(job.displayName)
+  const barWidth = Math.min(30, room - facts.length - Math.min(name.length, 24) - 6)
+  const bar = barWidth >= 8 && bytesTotal !== null && bytesTotal > 0 ? `[${filled(bytesTransferred / bytesTotal, barWidth)}]  ` : ''
+  const nameRoom = room - facts.length - bar.length - 2
+  const shown = nameRoom >= 6 ? `${name.length > nameRoom ? `${name.slice(0, nameRoom - 1)}…` : name}  ` : ''
+  return `${shown}${bar}${facts}`.slice(0, room)
+}
+
+function stateText(job: Job): string {
+  const why = harmless(whyWaiting(job))
+  if (job.state === 'transient-error') return why || 'waiting for retry'
+  return why ? `${job.state} (${why})` : job.state
+}
+
+function filled(part: number, width: number): string {
+  const count = Math.round(Math.min(1, Math.max(0, part)) * width)
+  return '#'.repeat(count) + '-'.repeat(width - count)
+}
