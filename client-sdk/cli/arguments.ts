@@ -1,5 +1,6 @@
 // Reading what a person types: each function takes the text of one argument and gives its value, or says in a
 // sentence what is wrong with it (exit code 2). What is only wrong for the daemon is left to the daemon.
+import { readFileSync } from 'node:fs'
 import { InvalidArgumentError, Option } from 'commander'
 import type { Checksum, FileSpecSent, JobState, Priority, Range } from '../../protocol/job.ts'
 import type { EventKind } from '../../protocol/options.ts'
@@ -33,11 +34,20 @@ export function checksum(text: string): Checksum {
   return { algorithm, value: value.toLowerCase() }
 }
 
-/** `Name: value`, given once per header. */
+/** `Name: value`, given once per header; `@FILE` takes them from a file's lines, out of sight of `ps`. */
 export function header(text: string, before: Readonly<Record<string, string>> = {}): Record<string, string> {
+  if (text.startsWith('@')) return readLines(text.slice(1)).reduce((all, line) => header(line, all), { ...before })
   const [, name, value] = /^([^:\s]+)\s*:[ \t]*(.*)$/s.exec(text) ?? []
   if (name === undefined || value === undefined) throw new InvalidArgumentError('It must be "Name: value".')
   return { ...before, [name]: value }
+}
+
+function readLines(path: string): string[] {
+  try {
+    return readFileSync(path, 'utf8').split(/\r?\n/).filter((line) => line !== '' && !line.startsWith('@'))
+  } catch (error) {
+    throw new InvalidArgumentError(`The file cannot be read (${error instanceof Error && 'code' in error ? String(error.code) : 'unknown'}).`)
+  }
 }
 
 /** `OFFSET:LENGTH` or `OFFSET:eof`, given once per range. */

@@ -11,7 +11,7 @@ export function nameFromUrl(url: string): string {
   const name = decode(segment)
     // eslint-disable-next-line no-control-regex -- finding control characters is what it is for
     .replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069/\\\p{Surrogate}]/gu, '_')
-    .replace(process.platform === 'win32' ? /[<>:"|?*]|[. ]+$/g : /^$/, '_')
+    .replace(process.platform === 'win32' ? /[<>:"|?*]|[. ]+$/g : '', '')
     .trim()
   return name === '' || /^\.+$/.test(name) ? 'download' : cut(name)
 }

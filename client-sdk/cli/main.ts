@@ -5,7 +5,7 @@ import { Command, CommanderError } from 'commander'
 import { packageVersion } from '../../protocol/version.ts'
 import { addVerbs } from './commands/index.ts'
 import { exitCodes, Interrupted, outcomeOf, UsageError, type ExitCode, type Outcome } from './outcome.ts'
-import { painter } from './print.ts'
+import { harmless, painter } from './print.ts'
 import { VerbRun, type Action, type GlobalOptions, type Run } from './verb.ts'
 
 const afterwards = `
@@ -109,5 +109,5 @@ function printError(outcome: Outcome, isJson: boolean): void {
   if (outcome.message === '') return
   const paint = painter(process.stderr)
   const start = outcome.exitCode === exitCodes.interrupted ? '' : `${paint('red', 'backhaul:')} `
-  process.stderr.write(`${start}${outcome.message}\n`)
+  process.stderr.write(`${start}${outcome.message.split('\n').map(harmless).join('\n')}\n`)
 }

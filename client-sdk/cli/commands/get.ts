@@ -33,7 +33,7 @@ Ctrl-C leaves the job running and says how to come back.
 Examples:
   backhaul get https://example.org/disk.iso
   backhaul get https://example.org/disk.iso ~/images/ --checksum sha256:9f86d0…
-  backhaul get https://example.org/private.zip --header "Authorization: Bearer $TOKEN"
+  backhaul get https://example.org/private.zip --header @headers.txt
   id=$(backhaul get --detach https://example.org/disk.iso); backhaul wait "$id" --complete`
 
 export const addGet: AddVerb = (program, run) => {
@@ -43,7 +43,7 @@ export const addGet: AddVerb = (program, run) => {
     .argument('<URL>', 'an http or https URL')
     .argument('[LOCAL]', 'where to')
     .option('--checksum <ALGORITHM:HEX>', 'what the content must be: sha256, sha512, sha1 or md5', checksum)
-    .option('--header <HEADER>', '"Name: value", may be given again; values are never shown or logged', header)
+    .option('--header <HEADER>', '"Name: value", or @FILE with such lines; may be given again; values are never shown or logged', header)
     .addOption(priorityOption('default: foreground; with --detach: normal'))
     .option('--name <NAME>', 'display name of the job (default: the file\'s name)')
     .option('--application <LABEL>', 'a label to find the job by')
