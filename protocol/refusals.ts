@@ -30,7 +30,8 @@ export const refusals = {
   'registration-not-found': { code: 1013, sentence: 'There is no such registration.' },
   'shutting-down': { code: 1014, sentence: 'The service is stopping.', retryable: true },
   'storage-full': { code: 1015, sentence: 'The queue cannot be written at present; nothing was changed.', retryable: true },
-  'too-many-calls': { code: 1016, sentence: 'Too many calls of this user are under way.', retryable: true },
+  'too-many-connections': { code: 1016, sentence: 'The user has as many connections as he may have.', retryable: true },
+  'too-many-calls': { code: 1017, sentence: 'The user has too many calls under way.', retryable: true },
   // Raised on the client's side only: the SDK never got an answer.
   'no-daemon': { code: 2001, sentence: 'No daemon answers.', retryable: true },
   'connection-closed': { code: 2002, sentence: 'The connection closed before the answer came.', retryable: true },

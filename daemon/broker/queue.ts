@@ -171,7 +171,8 @@ export class Queue {
   }
 
   async #commit(before: JobRecord | null, change: Change): Promise<JobRecord> {
-    const stored = (change.events ?? []).filter((event) => isStored(change.job, event)).map((event) => this.#stamp(change.job, event))
+    const stored = (change.durable === false ? [] : change.events ?? [])
+      .filter((event) => isStored(change.job, event)).map((event) => this.#stamp(change.job, event))
     const told = stored.find(({ kind }) => kind === 'transferred' || kind === 'error')
     const after: JobRecord = told && (told.kind === 'transferred' || told.kind === 'error')
       ? { ...change.job, stateEvent: { kind: told.kind, deliveryId: told.deliveryId, sequence: told.sequence } } : change.job

@@ -64,6 +64,8 @@ export interface JobRecord {
   readonly options: JobOptions
   readonly files: readonly FileRecord[]
   readonly stateEvent: StateEvent | null
+  /** The job has had a slot: there may be partial files, recorded or not. */
+  readonly started: boolean
   /** The job ended, but its partial files are not all removed yet. */
   readonly cleaning: boolean
 }
@@ -96,6 +98,7 @@ export function newJob(from: NewJob): JobRecord {
     options: mergeOptions(defaultOptions, from.options),
     files: newFiles(from.files, 0),
     stateEvent: null,
+    started: false,
     cleaning: false,
   }
 }

@@ -114,7 +114,8 @@ function enter(job: JobRecord, state: JobState, happening: Happening, now: numbe
     transferredAt: state === 'transferred' ? now : hasEnded(state) ? job.transferredAt : null,
     endedAt: hasEnded(state) ? now : null,
     stateEvent: null,
-    cleaning: hasEnded(state),
+    started: job.started || isMoving(state),
+    cleaning: hasEnded(state) && job.started && job.files.some(({ progress }) => !progress.published),
   }
   return { job: next, events: eventsOf(state, error), effects: effectsOf(job.state, state) }
 }

@@ -13,6 +13,8 @@ export interface WorkerLink {
   onReport<Name extends ReportName>(name: Name, listener: (report: Reports[Name]) => void): () => void
   /** Called once when the worker has ended, for whatever reason; at once if it already has. */
   onClosed(listener: (reason: string) => void): void
+  /** Ends a worker that cannot be believed any more. */
+  end(why: string): void
   /** While held the worker is not let go for being idle; call the result to release it. */
   hold(): () => void
 }

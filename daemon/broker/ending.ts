@@ -1,0 +1,152 @@
+// The two ways in which a job's files come to rest: published under their local names, or removed. The broker only
+// says which; a worker that runs as the owner does it. Both may be repeated after a crash.
+import { hasEnded } from '../../protocol/job.ts'
+import { Refusal } from '../../protocol/refusals.ts'
+import { temporaryName, withProgress, type FileRecord, type JobRecord } from '../core/job.ts'
+import { transition } from '../core/transitions.ts'
+import type { LocalFile } from '../link/messages.ts'
+import type { Log } from '../log.ts'
+import { DueTimes, now } from './clock.ts'
+import type { JobClocks } from './job-clocks.ts'
+import type { Queue } from './queue.ts'
+import type { WorkerSource } from './workers/worker-link.ts'
+
+export interface EndingOptions {
+  readonly queue: Queue
+  readonly workers: WorkerSource
+  readonly clocks: JobClocks
+  /** Resolves when nothing of the job moves any more. */
+  readonly stopTransfers: (jobId: string) => Promise<void>
+  /** The job may be given a slot again. */
+  readonly released: (job: JobRecord) => void
+  readonly log: Log
+}
+
+type Failures = readonly ({ readonly code: string; readonly message: string } | null)[]
+
+const removeAgainMs = 60_000
+const waitForRemovalMs = 15_000
+
+export class Ending {
+  readonly #options: EndingOptions
+  readonly #held = new Set<string>()
+  readonly #removals = new Map<string, Promise<void>>()
+  readonly #again: DueTimes
+
+  constructor(options: EndingOptions) {
+    this.#options = options
+    this.#again = new DueTimes((jobId) => void this.remove(jobId))
+  }
+
+  /** A job that is held gets no slot. */
+  isHeld(jobId: string): boolean {
+    return this.#held.has(jobId)
+  }
+
+  /**
+   * Gives the finished files their local names and ends the job.
+   * @throws Refusal `publish-failed` with `files`; the job is as it was, and those that were published say so.
+   */
+  async complete(jobId: string): Promise<{ job: JobRecord; partial: boolean }> {
+    this.#held.add(jobId)
+    try {
+      await this.#options.queue.change(jobId, (job) => {
+        transition(job, { kind: 'published' }, now())
+        const rested = transition(job, { kind: 'slot-taken' }, now(), this.#options.clocks.spentMs(jobId))
+        return rested && { ...rested, durable: false }
+      })
+      await this.#options.stopTransfers(jobId)
+      const published = await this.#publish(jobId)
+      const job = await this.#options.queue.change(jobId, (present) => {
+        const named = published.reduce((next, index) => withProgress(next, index, { published: true, validation: 'valid' }), present)
+        return transition(named, { kind: 'published' }, now())
+      })
+      return { job, partial: job.files.some(({ progress }) => !progress.published) }
+    } finally {
+      this.#held.delete(jobId)
+      const job = this.#options.queue.get(jobId)
+      if (job) this.#options.released(job)
+    }
+  }
+
+  /** Removes the partial files of a job that has ended, then lets the history have it. Waits, but not for ever. */
+  async removed(jobId: string): Promise<void> {
+    const removal = this.#removals.get(jobId)
+    if (!removal) return
+    let timer: NodeJS.Timeout | undefined
+    await Promise.race([removal, new Promise<void>((resolve) => { timer = setTimeout(resolve, waitForRemovalMs) })])
+    clearTimeout(timer)
+  }
+
+  remove(jobId: string): Promise<void> {
+    const removal = this.#removals.get(jobId) ?? this.#remove(jobId).finally(() => this.#removals.delete(jobId))
+    this.#removals.set(jobId, removal)
+    return removal
+  }
+
+  async close(): Promise<void> {
+    this.#again.close()
+    await Promise.all(this.#removals.values())
+  }
+
+  async #publish(jobId: string): Promise<number[]> {
+    const job = this.#options.queue.get(jobId)
+    if (!job) throw new Refusal('job-not-found')
+    const files = job.files.filter(({ progress }) => progress.done && !progress.published)
+    if (files.length === 0) return []
+    const failures = await this.#ask(job, 'files.publish', files)
+    const published = files.filter((_, at) => failures[at] === null).map(({ index }) => index)
+    if (published.length === files.length) return published
+    await this.#options.queue.change(jobId, (present) => ({
+      job: published.reduce((next, index) => withProgress(next, index, { published: true, validation: 'valid' }), present),
+    }))
+    throw new Refusal('publish-failed', { files: files.flatMap((file, at) => {
+      const found = failures[at]
+      return found === null ? [] : [{ index: file.index, localName: file.localName, code: found?.code ?? 'worker-lost', message: found?.message ?? '' }]
+    }) })
+  }
+
+  async #ask(job: JobRecord, order: 'files.publish' | 'files.remove', files: readonly FileRecord[]): Promise<Failures> {
+    try {
+      const worker = await this.#options.workers.workerOf(job.owner.id)
+      const release = worker.hold()
+      try {
+        const { failures } = await worker.request(order, { files: files.map((file) => localFileOf(job, file)) })
+        return failures
+      } finally {
+        release()
+      }
+    } catch (error) {
+      this.#options.log.warn({ err: error, jobId: job.id, order }, 'a worker could not do what was asked')
+      return files.map(() => ({ code: 'worker-lost', message: 'The process that runs as the owner could not do it.' }))
+    }
+  }
+
+  async #remove(jobId: string): Promise<void> {
+    await this.#options.stopTransfers(jobId)
+    const job = this.#options.queue.get(jobId)
+    if (!job || !hasEnded(job.state) || !job.cleaning) return
+    const files = job.files.filter(({ progress }) => !progress.published)
+    const failures = await this.#ask(job, 'files.remove', files)
+    const left = files.filter((_, at) => failures[at] !== null)
+    if (left.length > 0) this.#options.log.warn({ jobId, files: left.length }, 'partial files of an ended job could not be removed')
+    const workerLost = failures.some((found) => found?.code === 'worker-lost')
+    if (workerLost) return this.#again.set(jobId, removeAgainMs)
+    try {
+      await this.#options.queue.change(jobId, (present) => ({ job: { ...present, cleaning: false } }))
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error
+      // The queue cannot be written now: the removal is repeated, which does no harm.
+      if (error.kind === 'storage-full') this.#again.set(jobId, removeAgainMs)
+    }
+  }
+}
+
+export function localFileOf(job: JobRecord, file: FileRecord): LocalFile {
+  const { resumePoint } = file.progress
+  return {
+    localName: file.localName,
+    temporaryName: temporaryName(job.id, file.index),
+    resumePoint: resumePoint && { ...resumePoint, durable: resumePoint.durable.map(([from, to]) => [from, to]) },
+  }
+}

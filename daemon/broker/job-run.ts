@@ -1,0 +1,237 @@
+// One job while it has a slot: which of its files move now, in which phase each is, and what their reports mean for
+// its record. Reports that come while a commit is being written go together in the next one.
+import { failure, type Failure } from '../../protocol/failures.ts'
+import { durableBytes, isDone, temporaryName, withFile, withProgress, type FileRecord, type JobRecord } from '../core/job.ts'
+import { failJob } from '../core/failing.ts'
+import { transition, type NewEvent } from '../core/transitions.ts'
+import type { Reports, ResumePoint, TransferOrder } from '../link/messages.ts'
+import { phaseAfter, type Phase } from '../link/phases.ts'
+import { now } from './clock.ts'
+import type { JobClocks } from './job-clocks.ts'
+import type { LiveProgress } from './live.ts'
+import type { Change } from './queue.ts'
+import type { WorkerLink } from './workers/worker-link.ts'
+
+export interface Surroundings {
+  readonly live: LiveProgress
+  readonly clocks: JobClocks
+  readonly filesAtOnce: () => number
+  /** A number for a new transfer, whose reports are then routed to the run. */
+  readonly nextTransferId: (run: JobRun) => number
+  /** Changes the job in its turn, and again later where the store is full. */
+  readonly change: (jobId: string, decide: (job: JobRecord) => Change | null) => Promise<JobRecord | null>
+  readonly job: (jobId: string) => JobRecord | null
+}
+
+interface Moving {
+  readonly index: number
+  phase: Phase
+}
+
+/** What a report does to the record: the next record and the events that tell of it. */
+type Update = (job: JobRecord) => { readonly job: JobRecord; readonly events: readonly NewEvent[]; readonly durable: boolean }
+
+export class JobRun {
+  readonly jobId: string
+  readonly worker: WorkerLink
+  /** Resolves when no transfer of the job is left and its last report is recorded. */
+  readonly ended: Promise<void>
+  readonly #around: Surroundings
+  readonly #moving = new Map<number, Moving>()
+  readonly #release: () => void
+  #resolveEnded: () => void = () => {}
+  #updates: Update[] = []
+  #flushing: Promise<void> | null = null
+  #nextIndex = 0
+  #stopping = false
+
+  constructor(jobId: string, worker: WorkerLink, around: Surroundings) {
+    this.jobId = jobId
+    this.worker = worker
+    this.#around = around
+    this.#release = worker.hold()
+    this.ended = new Promise((resolve) => { this.#resolveEnded = resolve })
+  }
+
+  /** Starts as many files as may move at once; ends the run when there is nothing left to do. */
+  fill(): void {
+    const job = this.#around.job(this.jobId)
+    while (!this.#stopping && job && this.#receiving() < this.#around.filesAtOnce()) {
+      const file = job.files[this.#nextIndex]
+      if (!file) break
+      this.#nextIndex++
+      if (!file.progress.done) this.#start(job, file)
+    }
+    if (this.worker.isClosed) return this.workerLost('it ended before it had its orders')
+    if (this.#moving.size > 0) return
+    // All files were done before: the job was stopped just after its last byte.
+    if (!this.#stopping && job && isDone(job)) this.#update((present) => ({ job: present, events: [], durable: true }))
+    this.#stopping = true
+    this.#endWhenIdle()
+  }
+
+  /** Flushes what is there and ends. */
+  async stop(): Promise<void> {
+    if (!this.#stopping) {
+      this.#stopping = true
+      for (const transferId of this.#moving.keys()) this.worker.notify('transfer.stop', { transferId })
+      this.#endWhenIdle()
+    }
+    await this.ended
+  }
+
+  /** The worker is gone, and with it every transfer. */
+  workerLost(reason: string): void {
+    const wasMoving = this.#moving.size > 0
+    this.#moving.clear()
+    if (wasMoving && !this.#stopping) this.fail(failure('worker-lost', `The process that moved the files has ended: ${reason}.`), null)
+    this.#stopping = true
+    this.#endWhenIdle()
+  }
+
+  /** A transient or fatal failure of the job; its other transfers are stopped by what follows from it. */
+  fail(found: Failure, fileIndex: number | null): void {
+    const { clocks } = this.#around
+    this.#update((job) => {
+      const next = failJob(job, found, {
+        fileIndex, now: now(), troubledForMs: clocks.troubledForMs(this.jobId), spentMs: clocks.spentMs(this.jobId),
+      })
+      return { job: next?.job ?? job, events: next?.events ?? [], durable: true }
+    })
+    void this.stop()
+  }
+
+  isMovingTransfer(transferId: number): boolean {
+    return this.#moving.has(transferId)
+  }
+
+  /** Takes a report about a transfer of this run. Returns false where it makes no sense in the transfer's phase. */
+  take<Name extends `transfer.${string}` & keyof Reports>(name: Name, report: Reports[Name]): boolean {
+    const moving = this.#moving.get(report.transferId)
+    const phase = moving && phaseAfter(moving.phase, name)
+    if (!moving || !phase) return false
+    moving.phase = phase
+    if (phase === 'ended') this.#moving.delete(report.transferId)
+    this.#apply(name, report, moving.index)
+    if (phase === 'ended') this.#around.live.clear(this.jobId, moving.index)
+    if (phase === 'ended' || phase === 'received') this.fill()
+    return true
+  }
+
+  #apply(name: keyof Reports, report: Reports[keyof Reports], index: number): void {
+    const { live } = this.#around
+    if (name === 'transfer.progress' && 'bytesTransferred' in report) return this.#progress(index, report.bytesTransferred)
+    if (name === 'transfer.received' && 'bytesTotal' in report) return live.set(this.jobId, index, report.bytesTotal)
+    const resumePoint = 'resumePoint' in report ? report.resumePoint : null
+    if (name === 'transfer.connected' && resumePoint) return this.#connected(index, resumePoint, 'remoteName' in report ? report.remoteName : null)
+    if (name === 'transfer.done' && resumePoint) return this.#done(index, resumePoint)
+    if (name !== 'transfer.stopped' || resumePoint) {
+      this.#update((job) => ({ job: withProgress(job, index, { resumePoint }), events: [], durable: true }))
+    }
+    if (name === 'transfer.failed' && 'failure' in report) this.fail(report.failure, index)
+  }
+
+  #connected(index: number, resumePoint: ResumePoint, remoteName: string | null): void {
+    this.#around.live.set(this.jobId, index, durableBytes(resumePoint))
+    this.#update((job) => {
+      const next = transition(job, { kind: 'connected' }, now())
+      const moved = withProgress(next?.job ?? job, index, { resumePoint })
+      const named = remoteName === null ? moved : withFile(moved, index, (file) => ({ ...file, remoteName }))
+      return { job: named, events: next?.events ?? [], durable: remoteName !== null }
+    })
+  }
+
+  #progress(index: number, bytes: number): void {
+    const { live, clocks } = this.#around
+    live.set(this.jobId, index, bytes)
+    clocks.touch(this.jobId)
+    // A new byte ends the trouble, and the no-progress timeout with it.
+    if (this.#around.job(this.jobId)?.troubledSince) this.#update((job) => ({ job: { ...job, troubledSince: null }, events: [], durable: false }))
+  }
+
+  #done(index: number, resumePoint: ResumePoint): void {
+    const event: NewEvent = { kind: 'file-transferred', fileIndex: index, error: null }
+    this.#update((job) => ({ job: withProgress({ ...job, troubledSince: null }, index, { resumePoint, done: true }), events: [event], durable: true }))
+  }
+
+  #update(update: Update): void {
+    this.#updates.push(update)
+    this.#flushing ??= this.#flush().finally(() => {
+      this.#flushing = null
+      this.#endWhenIdle()
+    })
+  }
+
+  async #flush(): Promise<void> {
+    // Reports of one read of the link arrive in one turn of the event loop: let them come.
+    await Promise.resolve()
+    while (this.#updates.length > 0) {
+      const updates = this.#updates
+      this.#updates = []
+      await this.#around.change(this.jobId, (job) => this.#fold(job, updates))
+    }
+  }
+
+  #fold(before: JobRecord, updates: readonly Update[]): Change {
+    let job = before
+    const events: NewEvent[] = []
+    let durable = false
+    for (const update of updates) {
+      const next = update(job)
+      job = next.job
+      events.push(...next.events)
+      durable ||= next.durable
+    }
+    const finished = isDone(job) ? transition(job, { kind: 'all-done' }, now(), this.#around.clocks.spentMs(this.jobId)) : null
+    return {
+      job: { ...(finished?.job ?? job), modifiedAt: now() },
+      events: [...events, ...(finished?.events ?? [])],
+      effects: finished?.effects ?? [],
+      durable,
+    }
+  }
+
+  #start(job: JobRecord, file: FileRecord): void {
+    const transferId = this.#around.nextTransferId(this)
+    this.#moving.set(transferId, { index: file.index, phase: 'ordered' })
+    this.worker.notify('transfer.start', orderFor(transferId, job, file))
+  }
+
+  #receiving(): number {
+    let count = 0
+    for (const { phase } of this.#moving.values()) if (phase !== 'received') count++
+    return count
+  }
+
+  #endWhenIdle(): void {
+    if (!this.#stopping || this.#moving.size > 0 || this.#flushing || this.#updates.length > 0) return
+    this.#release()
+    this.#resolveEnded()
+  }
+}
+
+function orderFor(transferId: number, job: JobRecord, file: FileRecord): TransferOrder {
+  const { method, headers, redirects, redirectToHttp } = job.options.http
+  const others = job.files.reduce((sum, other) => (other.index === file.index ? sum : sum + (other.progress.resumePoint?.bytesTotal ?? 0)), 0)
+  const limit = job.options.maximumDownloadBytes
+  return {
+    transferId,
+    remoteName: file.remoteName,
+    localName: file.localName,
+    temporaryName: temporaryName(job.id, file.index),
+    resumePoint: file.progress.resumePoint === null ? null : copyOf(file.progress.resumePoint),
+    checksum: file.checksum ?? null,
+    ranges: file.ranges ?? null,
+    http: { method, headers: present(headers), redirects, redirectToHttp },
+    maximumBytes: limit === null ? null : Math.max(0, limit - others),
+    connections: job.options.connections,
+  }
+}
+
+function copyOf(point: NonNullable<FileRecord['progress']['resumePoint']>): ResumePoint {
+  return { ...point, durable: point.durable.map(([from, to]) => [from, to]) }
+}
+
+function present(headers: Readonly<Record<string, string | null>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).filter((header): header is [string, string] => header[1] !== null))
+}

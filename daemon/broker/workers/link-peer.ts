@@ -1,0 +1,142 @@
+// The broker's end of a link: orders go out, reports come in and are checked with their schemas. A report that is not
+// in the table, does not fit its schema or comes too fast ends the worker.
+import { createPeer, type Method, type Peer } from '../../../protocol/peer.ts'
+import { reports, type ReportName, type Reports } from '../../link/messages.ts'
+import type { Log } from '../../log.ts'
+import type { WorkerLink } from './worker-link.ts'
+import type { WorkerProcess } from './spawn.ts'
+
+export type Listener<Name extends ReportName> = (report: Reports[Name]) => void
+
+/** A worker that leaves this much unread is not working any more. */
+const maximumBacklogBytes = 16 * 1024 * 1024
+const exitWithinMs = 10_000
+
+export class LinkPeer implements WorkerLink {
+  readonly pid: number
+  readonly #process: WorkerProcess
+  readonly #log: Log
+  readonly #peer: Peer
+  readonly #listeners = new Map<ReportName, Set<(report: never) => void>>()
+  readonly #onIdleChange: () => void
+  #closedListeners: ((reason: string) => void)[] = []
+  #closedReason: string | null = null
+  #outgoing: string[] = []
+  #holds = 0
+
+  constructor(process: WorkerProcess, log: Log, onIdleChange: () => void) {
+    this.#process = process
+    this.#log = log
+    this.#onIdleChange = onIdleChange
+    this.pid = process.pid ?? 0
+    const methods = new Map<string, Method>((Object.keys(reports) as ReportName[]).map((name) => [name, (params) => this.#take(name, params)]))
+    this.#peer = createPeer({
+      methods,
+      send: (line) => this.#send(line),
+      onBreach: (kind) => this.end(`it broke the protocol: ${kind}`),
+      onDefect: (error, method) => {
+        this.#log.error({ err: error, method }, 'a report of a worker could not be taken')
+        this.end('its report could not be taken')
+        return 'report'
+      },
+    })
+    process.link.on('data', (bytes: Buffer) => this.#peer.receive(bytes))
+    process.link.on('close', () => this.#closed('its link closed'))
+    void process.exited.then(({ code, signal, reason }) => this.#closed(reason ?? `it exited with ${signal ?? code}`))
+  }
+
+  get isClosed(): boolean {
+    return this.#closedReason !== null
+  }
+
+  get isHeld(): boolean {
+    return this.#holds > 0
+  }
+
+  async request(name: string, params: unknown, timeoutMs = 60_000): Promise<never> {
+    return await this.#peer.request(name, params, { timeoutMs }) as never
+  }
+
+  notify(name: string, params: unknown): void {
+    this.#peer.notify(name, params)
+  }
+
+  onReport<Name extends ReportName>(name: Name, listener: Listener<Name>): () => void {
+    const listeners = this.#listeners.get(name) ?? new Set()
+    this.#listeners.set(name, listeners.add(listener))
+    return () => void listeners.delete(listener)
+  }
+
+  onClosed(listener: (reason: string) => void): void {
+    if (this.#closedReason !== null) listener(this.#closedReason)
+    else this.#closedListeners.push(listener)
+  }
+
+  hold(): () => void {
+    let held = true
+    if (this.#holds++ === 0) this.#onIdleChange()
+    return () => {
+      if (!held) return
+      held = false
+      if (--this.#holds === 0) this.#onIdleChange()
+    }
+  }
+
+  /** Closes the link; a worker then flushes what it has and exits. */
+  finish(): void {
+    this.#flush()
+    this.#process.link.end()
+  }
+
+  /** Ends a worker that cannot be believed any more. */
+  end(why: string): void {
+    if (this.isClosed) return
+    this.#log.warn({ workerPid: this.pid, why }, 'a worker is ended')
+    this.kill()
+    this.#closed(why)
+  }
+
+  kill(): void {
+    this.#process.kill('SIGKILL')
+  }
+
+  #take(name: ReportName, params: unknown): null {
+    const checked = reports[name].safeParse(params)
+    if (!checked.success) {
+      this.end(`its report ${name} does not fit`)
+      return null
+    }
+    // Every listener is for this very name, which the map's type cannot say.
+    for (const listener of this.#listeners.get(name) ?? []) listener(checked.data as never)
+    return null
+  }
+
+  /** Lines of one turn of the event loop go out in one write. */
+  #send(line: string): void {
+    if (this.isClosed) return
+    if (this.#outgoing.push(line) === 1) setImmediate(() => this.#flush())
+  }
+
+  #flush(): void {
+    const { link } = this.#process
+    const text = this.#outgoing.join('')
+    this.#outgoing = []
+    if (text === '' || link.destroyed || !link.writable) return
+    link.write(text)
+    if (link.writableLength > maximumBacklogBytes) this.end('it does not read')
+  }
+
+  #closed(reason: string): void {
+    if (this.#closedReason !== null) return
+    this.#closedReason = reason
+    this.#process.link.destroy()
+    this.#peer.close()
+    // Without its link a worker flushes and exits; one that does not is ended.
+    const timer = setTimeout(() => this.kill(), exitWithinMs)
+    void this.#process.exited.then(() => clearTimeout(timer))
+    const listeners = this.#closedListeners
+    this.#closedListeners = []
+    for (const listener of listeners) listener(reason)
+  }
+}
+
