@@ -13,27 +13,22 @@ export interface Tally {
 
 interface Report {
   readonly name: string
-  readonly file?: string
   readonly skip?: string | boolean
   readonly todo?: string | boolean
   readonly details: { readonly type?: string; readonly error?: { readonly failureType?: string } }
 }
 
-/** Listens to `events` from now on; the answer, asked for at the end, is the tally. `files` are relative to the working folder. */
-export function countTests(events: EventEmitter, files: readonly string[]): () => Tally {
+/** Listens to the `events` of one file from now on; the answer, asked for at the end, is the tally. */
+export function countTests(events: EventEmitter, file: string): () => Tally {
   let passed = 0
   let failed = 0
   let reportedFailures = 0
   const skipped: { name: string; reason: string }[] = []
-  const seen = new Set<string>()
+  let isEmpty = true
 
-  const isFile = (report: Report): boolean => files.includes(relative(process.cwd(), report.name)) || files.includes(report.name)
-  const note = (report: Report): void => {
-    if (report.file !== undefined) seen.add(relative(process.cwd(), report.file))
-  }
   events.on('test:pass', (report: Report) => {
-    if (isFile(report)) return
-    note(report)
+    if (relative(process.cwd(), report.name) === file) return
+    isEmpty = false
     if (report.details.type === 'suite') return
     const left = report.skip ?? report.todo
     if (left === undefined || left === false) passed += 1
@@ -41,12 +36,21 @@ export function countTests(events: EventEmitter, files: readonly string[]): () =
   })
   events.on('test:fail', (report: Report) => {
     reportedFailures += 1
-    note(report)
+    isEmpty = false
     if (report.details.error?.failureType !== 'subtestsFailed') failed += 1
   })
   return () => {
-    const empty = files.filter((file) => !seen.has(file)).map((file) => `${file} holds no test`)
-    const untold = reportedFailures > 0 && failed === 0 ? ['the runner reports a failure'] : []
-    return { passed, failed, skipped, complaints: [...empty, ...untold] }
+    const complaints = isEmpty ? [`${file} holds no test`] : []
+    if (reportedFailures > 0 && failed === 0) complaints.push(`the runner reports a failure in ${file}`)
+    return { passed, failed, skipped, complaints }
+  }
+}
+
+export function sum(tallies: readonly Tally[]): Tally {
+  return {
+    passed: tallies.reduce((total, { passed }) => total + passed, 0),
+    failed: tallies.reduce((total, { failed }) => total + failed, 0),
+    skipped: tallies.flatMap(({ skipped }) => skipped),
+    complaints: tallies.flatMap(({ complaints }) => complaints),
   }
 }

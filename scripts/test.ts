@@ -4,14 +4,14 @@
 // left behind: no process, nothing in the temporary folder that the run was given.
 import { randomUUID } from 'node:crypto'
 import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
-import { availableParallelism, tmpdir } from 'node:os'
+import { tmpdir } from 'node:os'
 import { join, relative, resolve } from 'node:path'
 import { run } from 'node:test'
 import { spec } from 'node:test/reporters'
 import { parseArgs } from 'node:util'
 import { findLeftovers, type Leftover, listProcesses, markName } from './leftovers.ts'
 import { chooseTestFiles, NoSuchTest } from './test-files.ts'
-import { countTests, type Tally } from './test-tally.ts'
+import { countTests, sum, type Tally } from './test-tally.ts'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -22,6 +22,7 @@ const { values, positionals } = parseArgs({
   },
 })
 const root = resolve(values.root)
+const lanes = 2
 const before = listProcesses()
 const mark = randomUUID()
 const temporary = openTemporary()
@@ -45,14 +46,23 @@ function filesToRun(): string[] {
 }
 
 async function runFiles(paths: readonly string[]): Promise<Tally> {
-  const files = paths.map((path) => join(root, path))
-  const events = run({
-    files,
-    concurrency: Math.max(2, availableParallelism() - 1),
-    timeout: Number(values['limit-seconds']) * 1000,
-  })
-  const tally = countTests(events, files.map((file) => relative(process.cwd(), file)))
-  for await (const text of events.compose(new spec())) process.stdout.write(String(text))
+  const waiting = paths.map((path) => join(root, path))
+  const tallies: Tally[] = []
+  const lane = async (): Promise<void> => {
+    for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) tallies.push(await runFile(file))
+  }
+  await Promise.all(Array.from({ length: lanes }, lane))
+  return sum(tallies)
+}
+
+// One run for each file, since only a run's signal ends a file that hangs, whatever the version of node.
+async function runFile(file: string): Promise<Tally> {
+  const events = run({ files: [file], signal: AbortSignal.timeout(Number(values['limit-seconds']) * 1000) })
+  const tally = countTests(events, relative(process.cwd(), file))
+  let output = ''
+  for await (const text of events.compose(new spec())) output += String(text)
+  const lines = output.split('\n').filter((line) => !/^\S* ?ℹ (tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) /.test(line))
+  console.log(`${relative(root, file)}\n${lines.join('\n').trimEnd()}\n`)
   return tally()
 }
 
