@@ -18,7 +18,7 @@ export interface DownloadOptions {
   /** Default `cancel`. With `leave` the job goes on without us. */
   readonly onAbort?: 'cancel' | 'leave'
   /** What becomes of a job that came to a fatal error. Default `leave`: it can be resumed; it counts as a job until cancelled. */
-  readonly onError?: 'cancel' | 'leave'
+  readonly onFailure?: 'cancel' | 'leave'
   /** A mismatch is a fatal error, and the file does not appear. */
   readonly checksum?: Checksum
   /** Default `foreground`: somebody waits. */
@@ -68,7 +68,7 @@ export async function downloadFile(line: Line, url: string | URL, path: string, 
     return { path: localName, job: await completeJob(line, last, options) }
   } catch (error) {
     const isAborted = signal?.aborted === true
-    const isUnwanted = isAborted ? options.onAbort !== 'leave' : error instanceof JobFailed && error.error !== null && options.onError === 'cancel'
+    const isUnwanted = isAborted ? options.onAbort !== 'leave' : error instanceof JobFailed && error.error !== null && options.onFailure === 'cancel'
     if (isUnwanted) await line.call('job.cancel', { jobId: job.id }).catch(ignoreRefusal)
     throw error
   }
