@@ -73,7 +73,7 @@ function openTemporary(): string {
   process.env['TMPDIR'] = folder
   process.env[markName] = mark
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(130))
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, giveUp)
   return folder
 }
 
@@ -94,6 +94,11 @@ async function waitForNoLeftovers(): Promise<Leftover[]> {
     if (found.length === 0 || performance.now() > deadline) return found
     await new Promise((resolve) => setTimeout(resolve, 100))
   }
+}
+
+function giveUp(): void {
+  for (const { pid } of findLeftovers({ mark, root, before })) end(pid)
+  process.exit(130)
 }
 
 function end(pid: number): void {
