@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
 import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
-import { once } from 'node:events'
 import { test, type TestContext } from 'node:test'
-import { promisify } from 'node:util'
 import { libc } from './libc.ts'
 import { takeSupervisor } from './supervisor.ts'
 
@@ -84,7 +83,8 @@ test('without a supervisor nothing is sent, watched or activated', () => {
 })
 
 test('what the supervisor set in the environment is gone afterwards, and nothing else', () => {
-  const environment = { NOTIFY_SOCKET: '/x', WATCHDOG_USEC: '1', WATCHDOG_PID: '1', LISTEN_PID: '1', LISTEN_FDS: '1', LISTEN_FDNAMES: 'a', HOME: '/h' }
+  const watchdog = { NOTIFY_SOCKET: '/x', WATCHDOG_USEC: '1', WATCHDOG_PID: '1' }
+  const environment = { ...watchdog, LISTEN_PID: '1', LISTEN_FDS: '1', LISTEN_FDNAMES: 'a', HOME: '/h' }
   takeSupervisor(environment, fail)
   assert.deepEqual(environment, { HOME: '/h' })
 })
@@ -108,24 +108,34 @@ test('an activated socket is taken only when it was passed to this process', () 
   assert.match(said.join(), /only the first/)
 })
 
-test('a real process finds the socket that was passed to it and answers on it', { skip: onlyLinux }, async (context) => {
+test('a real process finds the socket that was passed to it, answers on it, and leaves it there', { skip: onlyLinux }, async (context) => {
   const address = path.join(folderFor(context), 'sock')
   const held = net.createServer()
-  held.listen(address)
+  held.listen(`${address}.bound`)
   await once(held, 'listening')
-  const fd = (held as net.Server & { readonly _handle?: { readonly fd: number } })._handle?.fd
+  renameSync(`${address}.bound`, address)
+  const { fd } = (held as net.Server & { readonly _handle?: { readonly fd: number } })._handle ?? {}
+  assert.ok(fd !== undefined)
   const from = (file: string): string => JSON.stringify(new URL(file, import.meta.url).href)
   const source = `
     const { takeSupervisor } = await import(${from('./supervisor.ts')})
     const { listen } = await import(${from('./rpc/listener.ts')})
     const listener = await listen({
       path: ${JSON.stringify(address)}, mode: 'user', activatedFd: takeSupervisor().activatedSocketFd(),
-      onConnection: (socket) => { socket.end('served ' + (process.env.LISTEN_FDS ?? 'clean')); void listener.close() },
-    })`
-  const started = promisify(execFile)('sh', [
-    '-c', `exec 3<&${fd ?? 0}; LISTEN_FDS=1 LISTEN_PID=$$ exec "$0" "$@"`,
-    process.execPath, '--import', import.meta.resolve('tsx'), '--input-type=module', '-e', source,
-  ])
-  await started.catch(() => {})
+      onConnection: (socket) => { socket.end('served, ' + (process.env.LISTEN_FDS ?? 'nothing left')); void listener.close() },
+    })
+    console.log('listening')`
+  const program = [process.execPath, '--import', import.meta.resolve('tsx'), '--input-type=module', '-e', source]
+  const child = spawn('sh', ['-c', 'LISTEN_FDS=1 LISTEN_PID=$$ exec "$0" "$@"', ...program], { stdio: ['ignore', 'pipe', 'inherit', fd] })
+  // From here on the child holds the only descriptor of it.
   held.close()
+  const ended = once(child, 'exit')
+  assert.ok(child.stdout)
+  await once(child.stdout, 'data')
+  const client = net.connect(address)
+  const [answer] = await once(client, 'data') as [Buffer]
+  assert.equal(answer.toString(), 'served, nothing left')
+  client.destroy()
+  assert.deepEqual(await ended, [0, null])
+  assert.ok(existsSync(address))
 })

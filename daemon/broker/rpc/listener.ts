@@ -92,8 +92,10 @@ async function listenBehindRename(options: ListenOptions, release: () => void): 
   }
 }
 
+type Place = { readonly path: string } | { readonly fd: number }
+
 /** Binds before it returns its promise, so that a umask around the call holds. */
-function listenOn(options: ListenOptions, where: net.ListenOptions, remove: () => void): Promise<Listener> {
+function listenOn(options: ListenOptions, where: Place, remove: () => void): Promise<Listener> {
   const server = net.createServer({ allowHalfOpen: true }, options.onConnection)
   let isClosed = false
   const listener: Listener = {
@@ -108,7 +110,8 @@ function listenOn(options: ListenOptions, where: net.ListenOptions, remove: () =
   }
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
-      reject(error.code === 'EADDRINUSE' ? new AlreadyRunning(options.path) : error)
+      // A pipe's name is taken by whoever made it first; a neighbour's can only be in the way.
+      reject(error.code === 'EADDRINUSE' && process.platform === 'win32' ? new AlreadyRunning(options.path) : error)
     })
     server.listen(where, () => {
       server.removeAllListeners('error')
@@ -120,9 +123,9 @@ function listenOn(options: ListenOptions, where: net.ListenOptions, remove: () =
 
 /** As long as the name itself, so that a path which is just short enough stays so. */
 function neighbourOf(path: string): string {
-  const name = basename(path)
-  const last = name.at(-1) === '~' ? '^' : '~'
-  return join(dirname(path), `${name.slice(0, -1)}${last}`)
+  const letters = [...basename(path)]
+  const last = letters.pop() === '~' ? '^' : '~'
+  return join(dirname(path), `${letters.join('')}${last}`)
 }
 
 async function refuseOccupied(path: string): Promise<void> {

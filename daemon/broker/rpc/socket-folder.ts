@@ -1,6 +1,6 @@
-// The folder that the socket lies in: made when it is missing, and otherwise looked at before anything is trusted to it. Whoever can write
-// it can put another socket under our name, and clients would talk to that one (threat T6). It changes nothing about a folder
-// that was there before: that may be anybody's home.
+// The folder that the socket lies in: made when it is missing, and otherwise looked at before anything is trusted to it. Whoever can
+// write it can put another socket under our name, and clients would talk to that one. It changes nothing about a folder that was
+// there before: that may be anybody's home.
 import { chmodSync, lstatSync, mkdirSync, type Stats } from 'node:fs'
 import { dirname } from 'node:path'
 
@@ -11,9 +11,9 @@ export function prepareFolder(folder: string, mode: number): void {
   const self = process.geteuid?.()
   if (!isFolder(folder, found)) throw new Error(`${folder} is not a folder`)
   if (found.uid !== self && found.uid !== 0) throw new Error(`the folder ${folder} belongs to somebody else (uid ${found.uid})`)
-  const isWritableByOthers = (found.mode & 0o022) !== 0
-  const isSticky = (found.mode & 0o1000) !== 0
-  if (isWritableByOthers && !isSticky && !found.isSymbolicLink()) throw new Error(`the folder ${folder} can be written by others than its owner`)
+  // In a sticky folder others may add, and not replace what is ours.
+  const isOpen = (found.mode & 0o022) !== 0 && (found.mode & 0o1000) === 0
+  if (isOpen && found.isDirectory()) throw new Error(`the folder ${folder} can be written by others than its owner`)
 }
 
 /** True when it was not there. */
