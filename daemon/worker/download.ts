@@ -18,6 +18,8 @@ import { localTotal, nextSpan, spansOf, type Span } from './spans.ts'
 
 const checkpointBytes = 16 * 1024 * 1024
 const checkpointMs = 5000
+/** A fast transfer does not flush more often: the disk works better on much at once. */
+const leastBetweenMs = 1000
 const bodyLimitMs = 60_000
 /** Below this a full disk is noticed soon enough by writing. */
 const worthCheckingRoom = 1024 * 1024
@@ -213,7 +215,8 @@ export class Download {
   #checkpointIfDue(now: number, received: number): void {
     const file = this.#file
     if (!file || !this.#writer || file.isFlushing || received === file.durable) return
-    if (received - file.durable < checkpointBytes && now - this.#checkpointedAt < checkpointMs) return
+    const age = now - this.#checkpointedAt
+    if (age < leastBetweenMs || (received - file.durable < checkpointBytes && age < checkpointMs)) return
     this.#checkpointedAt = now
     try {
       this.#writer.flush()

@@ -41,7 +41,7 @@ const transportCodes: Readonly<Record<string, readonly [FailureCode, string]>> =
   ECONNABORTED: ['connection-closed', 'The connection was closed'],
   EPIPE: ['connection-closed', 'The connection was closed'],
   UND_ERR_SOCKET: ['connection-closed', 'The connection was closed'],
-  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: ['connection-closed', 'The connection was closed before the end of the file'],
+  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: ['invalid-server-response', 'The answer contradicts its own length'],
   ETIMEDOUT: ['connection-timeout', 'The server did not answer in time'],
   UND_ERR_CONNECT_TIMEOUT: ['connection-timeout', 'The server did not answer in time'],
   UND_ERR_HEADERS_TIMEOUT: ['connection-timeout', 'The server did not answer in time'],
@@ -65,7 +65,8 @@ export function localFailure(thrown: unknown): Failure {
 export function transportFailure(thrown: unknown, host: string): Failure {
   const known = failureOf(thrown)
   if (known) return known
-  const code = codeOf(thrown)
+  // The HTTP client's parser says only by its name that it could not go on.
+  const code = thrown instanceof Error && thrown.name === 'HTTPParserError' ? 'HPE' : codeOf(thrown)
   const [name, message] = transportCodes[code] ?? otherTransport(code)
   return failure(name, `${message} (${host}, ${code}).`)
 }
@@ -82,7 +83,7 @@ export function raise(value: Failure): never {
 function otherTransport(code: string): readonly [FailureCode, string] {
   if (certificateCode.test(code)) return ['certificate-invalid', 'The certificate of the server does not hold']
   if (/^(ERR_SSL_|ERR_TLS_)/.test(code)) return ['tls-failure', 'No secure connection could be made']
-  if (code.startsWith('HPE_')) return ['invalid-server-response', 'The answer does not follow HTTP']
+  if (code.startsWith('HPE')) return ['invalid-server-response', 'The answer does not follow HTTP']
   return ['connection-closed', 'The connection failed']
 }
 

@@ -100,7 +100,7 @@ export async function startOrigin(tls?: { readonly key: string; readonly cert: s
       look()
     }),
     dropConnections: () => {
-      for (const socket of sockets) socket.resetAndDestroy()
+      for (const socket of sockets) reset(socket)
     },
     close: () => new Promise((resolve) => {
       server.close(() => resolve())
@@ -139,7 +139,7 @@ async function play(script: Script, request: OriginRequest, socket: Socket): Pro
   await sendBody(script, body.subarray(0, script.cutAfter ?? body.length), framing, socket)
   const isCut = script.cutAfter !== undefined
   if (isCut && script.cut === 'stall') return
-  if (isCut && script.cut !== 'end') return void socket.resetAndDestroy()
+  if (isCut && script.cut !== 'end') return reset(socket)
   if (isCut || framing === 'close') socket.end()
 }
 
@@ -150,12 +150,28 @@ async function sendBody(script: Script, body: Buffer, framing: string, socket: S
     const piece = body.subarray(at, at + step)
     const framed = framing === 'chunked' ? Buffer.concat([Buffer.from(`${piece.length.toString(16)}\r\n`), piece, Buffer.from('\r\n')]) : piece
     const isTaken = socket.write(framed)
-    if (!isTaken && !script.pace) await new Promise<void>((resolve) => socket.once('drain', resolve).once('close', resolve))
+    if (!isTaken && !script.pace) await drained(socket)
     if (script.pace) await new Promise((resolve) => setTimeout(resolve, script.pace?.everyMs))
   }
   if (framing === 'chunked' && script.cutAfter === undefined) socket.write('0\r\n\r\n')
   // What was written must be on its way before the connection is reset.
   await new Promise<void>((resolve) => socket.destroyed ? resolve() : void socket.write('', () => setTimeout(resolve, script.cutAfter === undefined ? 0 : 20)))
+}
+
+/** Without a word: over TLS, without its goodbye (close_notify). */
+function reset(socket: Socket): void {
+  if ('encrypted' in socket) socket.destroy()
+  else socket.resetAndDestroy()
+}
+
+function drained(socket: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    const go = (): void => {
+      socket.off('drain', go).off('close', go)
+      resolve()
+    }
+    socket.on('drain', go).on('close', go)
+  })
 }
 
 function askedRange(request: OriginRequest, size: number, etag: string | null, lastModified: string | null): { from: number; to: number } | 'beyond' | null {

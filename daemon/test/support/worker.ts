@@ -30,11 +30,12 @@ export async function startWorker(options: { readonly certificateAuthorities?: r
   const link = child.stdio[3] as Duplex
   const exit = once(child, 'exit').then(([code]) => code as number | null)
   const seen: Reported[] = []
-  const waiting = new Set<() => void>()
+  const waiting = new Set<(reported: Reported) => void>()
   const take = <Name extends ReportName>(name: Name) => (params: unknown): null => {
     // Every report must hold against the broker's schema.
-    seen.push({ name, params: reports[name].parse(params) } as Reported)
-    for (const look of [...waiting]) look()
+    const reported = { name, params: reports[name].parse(params) } as Reported
+    seen.push(reported)
+    for (const look of [...waiting]) look(reported)
     return null
   }
   const peer = createPeer({
@@ -51,14 +52,14 @@ export async function startWorker(options: { readonly certificateAuthorities?: r
   link.on('close', () => peer.close())
 
   const until = (fits: (reported: Reported) => boolean): Promise<Reported> => new Promise((resolve, reject) => {
-    const look = (): void => {
-      const found = seen.find(fits)
-      if (!found) return
+    const past = seen.find(fits)
+    if (past) return resolve(past)
+    const look = (reported: Reported): void => {
+      if (!fits(reported)) return
       waiting.delete(look)
-      resolve(found)
+      resolve(reported)
     }
     waiting.add(look)
-    look()
     void exit.then((code) => reject(new Error(`the worker ended with ${code}`)))
   })
   const order: TestWorker['order'] = async (name, params) => await peer.request(name, params) as never

@@ -1,0 +1,214 @@
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { chmodSync, existsSync, linkSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, test } from 'node:test'
+import type { LocalFile, ResumePoint } from '../link/messages.ts'
+import { localFailure } from './failure-from.ts'
+import { probeFiles, publishFiles, removeFiles } from './finished-files.ts'
+import { Folders, openPlace } from './folders.ts'
+import { PartialFile } from './partial-file.ts'
+
+let folder = ''
+let folders = new Folders()
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'backhaul-partial-'))
+  folders = new Folders()
+})
+afterEach(() => {
+  folders.close()
+  rmSync(folder, { recursive: true })
+})
+
+const at = (name: string): string => join(folder, name)
+const fileOf = (resumePoint: ResumePoint | null = null, localName = at('file')): LocalFile => ({ localName, temporaryName: 'BH1.tmp', resumePoint })
+
+function open(resumePoint: ResumePoint | null = null): PartialFile {
+  const place = openPlace(folders, at('file'))
+  try {
+    return PartialFile.open(place.folder, 'BH1.tmp', resumePoint)
+  } finally {
+    place.folder.release()
+  }
+}
+
+async function finished(text: string, modifiedAt: number | null = null): Promise<ResumePoint> {
+  const file = open()
+  file.write(Buffer.from(text), 0)
+  await file.checkpoint()
+  await file.close()
+  return { inode: file.inode, bytesTotal: text.length, durable: [[0, text.length]], validator: null, modifiedAt }
+}
+
+function codeOf(act: () => unknown): string {
+  try {
+    act()
+    return 'nothing'
+  } catch (error) {
+    return localFailure(error).code
+  }
+}
+
+test('a partial file is new, private and only as durable as what was flushed', async () => {
+  const file = open()
+  file.write(Buffer.from('hello'), 0)
+  assert.equal(file.durable, 0)
+  await file.checkpoint()
+  assert.equal(file.durable, 5)
+  await file.close()
+  assert.equal(statSync(at('BH1.tmp')).mode & 0o777, 0o600)
+})
+
+test('a resumed file keeps what was flushed and loses what was not', async () => {
+  const known = await finished('hello world')
+  const file = open({ ...known, durable: [[0, 5]] })
+  assert.equal(file.durable, 5)
+  assert.equal(readFileSync(at('BH1.tmp'), 'utf8'), 'hello')
+  await file.close()
+})
+
+test('a file shorter than was recorded goes on from its real size', async () => {
+  const known = await finished('hel')
+  const file = open({ ...known, durable: [[0, 5]] })
+  assert.equal(file.durable, 3)
+  await file.close()
+})
+
+test('another file of the same name is started over', async () => {
+  const known = await finished('hello')
+  const file = open({ ...known, inode: '1:1' })
+  assert.equal(file.durable, 0)
+  assert.equal(statSync(at('BH1.tmp')).size, 0)
+  await file.close()
+})
+
+test('a flush that began before a new start vouches for nothing after it', async () => {
+  const file = open()
+  file.write(Buffer.from('old bytes'), 0)
+  const flush = file.checkpoint()
+  file.startOver()
+  file.write(Buffer.from('new'), 0)
+  await flush
+  assert.equal(file.durable, 0)
+  await file.close()
+})
+
+test('what is not a regular file of our own is never written', () => {
+  writeFileSync(at('victim'), 'precious')
+  symlinkSync(at('victim'), at('BH1.tmp'))
+  assert.equal(codeOf(() => open()), 'not-a-regular-file')
+  rmSync(at('BH1.tmp'))
+  symlinkSync(at('nowhere'), at('BH1.tmp'))
+  assert.equal(codeOf(() => open()), 'not-a-regular-file')
+  rmSync(at('BH1.tmp'))
+  linkSync(at('victim'), at('BH1.tmp'))
+  assert.equal(codeOf(() => open()), 'not-a-regular-file')
+  rmSync(at('BH1.tmp'))
+  mkdirSync(at('BH1.tmp'))
+  assert.equal(codeOf(() => open()), 'not-a-regular-file')
+  rmSync(at('BH1.tmp'), { recursive: true })
+  execFileSync('mkfifo', [at('BH1.tmp')])
+  assert.equal(codeOf(() => open()), 'not-a-regular-file')
+  assert.equal(readFileSync(at('victim'), 'utf8'), 'precious')
+  assert.ok(!existsSync(at('nowhere')))
+})
+
+test('a missing folder and a folder as local name are told apart', () => {
+  assert.equal(codeOf(() => openPlace(folders, '/no/such/folder/file')), 'folder-not-found')
+  assert.equal(codeOf(() => openPlace(folders, `${folder}/`)), 'not-a-regular-file')
+})
+
+test('a folder that was exchanged is opened anew, and one in use stays the one that it was', async () => {
+  const file = open()
+  renameSync(folder, `${folder}-moved`)
+  mkdirSync(folder)
+  const place = openPlace(folders, at('file'))
+  assert.equal(place.folder.ino, statSync(folder).ino)
+  place.folder.release()
+  file.write(Buffer.from('hello'), 0)
+  await file.checkpoint()
+  await file.close()
+  assert.equal(readFileSync(`${folder}-moved/BH1.tmp`, 'utf8'), 'hello')
+  rmSync(`${folder}-moved`, { recursive: true })
+})
+
+test('a published file has its name, its time and the mode of a normal file', async () => {
+  const modifiedAt = Date.UTC(2015, 9, 21)
+  const known = await finished('hello', modifiedAt)
+  assert.deepEqual(await publishFiles(folders, [fileOf(known)]), [null])
+  const stats = statSync(at('file'))
+  assert.equal(stats.mtimeMs, modifiedAt)
+  assert.equal(stats.mode & 0o777, 0o666 & ~process.umask())
+  assert.ok(!existsSync(at('BH1.tmp')))
+})
+
+test('publishing may be repeated, and tells its own file from an older one of the same name', async () => {
+  writeFileSync(at('file'), 'older')
+  const known = await finished('hello')
+  assert.deepEqual(await publishFiles(folders, [fileOf(known)]), [null])
+  assert.deepEqual(await publishFiles(folders, [fileOf(known)]), [null])
+  assert.equal(readFileSync(at('file'), 'utf8'), 'hello')
+  rmSync(at('file'))
+  writeFileSync(at('file'), 'somebody else wrote this')
+  const [outcome] = await publishFiles(folders, [fileOf({ ...known, inode: '1:1' })])
+  assert.equal(outcome?.code, 'local-file-changed')
+})
+
+test('only the file that was downloaded is published', async () => {
+  const known = await finished('hello')
+  rmSync(at('BH1.tmp'))
+  writeFileSync(at('other'), 'x')
+  writeFileSync(at('BH1.tmp'), 'evil!')
+  const [exchanged] = await publishFiles(folders, [fileOf({ ...known, inode: '1:1' })])
+  assert.equal(exchanged?.code, 'local-file-changed')
+  const grown = await finished('hello')
+  writeFileSync(at('BH1.tmp'), 'hello and more')
+  const [changed] = await publishFiles(folders, [fileOf(grown)])
+  assert.equal(changed?.code, 'local-file-changed')
+  assert.ok(!existsSync(at('file')))
+})
+
+test('a folder under the local name is left alone, and the other files are published', async () => {
+  const known = await finished('hello')
+  mkdirSync(at('taken'))
+  const outcomes = await publishFiles(folders, [fileOf(known, at('taken')), fileOf(known)])
+  assert.deepEqual(outcomes.map((outcome) => outcome?.code ?? null), ['not-a-regular-file', null])
+})
+
+test('a link under the local name is replaced and not followed', async () => {
+  writeFileSync(at('victim'), 'precious')
+  symlinkSync(at('victim'), at('file'))
+  const known = await finished('hello')
+  assert.deepEqual(await publishFiles(folders, [fileOf(known)]), [null])
+  assert.ok(lstatSync(at('file')).isFile())
+  assert.equal(readFileSync(at('victim'), 'utf8'), 'precious')
+})
+
+test('removing takes away partial files, wants nothing where there is none, and touches nothing else', async () => {
+  const known = await finished('hello')
+  assert.deepEqual(await removeFiles(folders, [fileOf(known)]), [null])
+  assert.ok(!existsSync(at('BH1.tmp')))
+  assert.deepEqual(await removeFiles(folders, [fileOf(known), fileOf(null, '/no/such/folder/file')]), [null, null])
+  mkdirSync(at('BH1.tmp'))
+  const [outcome] = await removeFiles(folders, [fileOf(known)])
+  assert.equal(outcome?.code, 'not-a-regular-file')
+  assert.ok(existsSync(at('BH1.tmp')))
+})
+
+test('a probe says whether files could be replaced, and changes nothing', async () => {
+  const known = await finished('hello')
+  assert.deepEqual(probeFiles(folders, [fileOf(known)]), [null])
+  assert.equal(probeFiles(folders, [fileOf(null, '/no/such/folder/file')])[0]?.code, 'folder-not-found')
+  assert.equal(readFileSync(at('BH1.tmp'), 'utf8'), 'hello')
+})
+
+test('a folder without write permission is access-denied', { skip: process.getuid?.() === 0 ? 'root may write everywhere' : false }, () => {
+  chmodSync(folder, 0o500)
+  try {
+    assert.equal(codeOf(() => open()), 'access-denied')
+  } finally {
+    chmodSync(folder, 0o700)
+  }
+})

@@ -1,0 +1,273 @@
+// A real worker process against a real server that is wrong in many ways. Every case runs with a small file, which
+// comes through the HTTP client, and with a large one, which is read from the socket: both must end alike.
+import assert from 'node:assert/strict'
+import { createHash, randomBytes } from 'node:crypto'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import type { FailureCode } from '../../protocol/failures.ts'
+import type { LocalFile, ResumePoint, TransferOrder } from '../link/messages.ts'
+import { startOrigin, type Origin, type Script } from '../test/support/origin.ts'
+import { orderFor, startWorker, type Reported, type TestWorker } from '../test/support/worker.ts'
+
+let origin: Origin
+let worker: TestWorker
+let folder = ''
+let files = 0
+
+before(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'backhaul-worker-'))
+  origin = await startOrigin()
+  worker = await startWorker()
+})
+after(async () => {
+  await worker.close()
+  await origin.close()
+  rmSync(folder, { recursive: true })
+})
+
+const sizes = { small: 20_000, large: 3_000_000 }
+const contents = { small: randomBytes(sizes.small), large: randomBytes(sizes.large) }
+type Size = keyof typeof sizes
+
+function localFile(resumePoint: ResumePoint | null = null): LocalFile {
+  files += 1
+  return { localName: join(folder, `file-${files}`), temporaryName: `BH${files}.tmp`, resumePoint }
+}
+
+const bytesOf = (file: LocalFile): Buffer => readFileSync(join(folder, file.temporaryName))
+
+function assertDone(last: Reported, file: LocalFile, expected: Buffer): ResumePoint {
+  assert.equal(last.name, 'transfer.done', JSON.stringify(last.params))
+  assert.ok(bytesOf(file).equals(expected), 'the bytes are those of the remote file')
+  const { resumePoint } = last.params as Extract<Reported, { name: 'transfer.done' }>['params']
+  assert.deepEqual([resumePoint.bytesTotal, resumePoint.durable], [expected.length, expected.length === 0 ? [] : [[0, expected.length]]])
+  return resumePoint
+}
+
+function assertFailed(last: Reported, code: FailureCode): ResumePoint | null {
+  assert.equal(last.name, 'transfer.failed', JSON.stringify(last.params))
+  const { failure, resumePoint } = last.params as Extract<Reported, { name: 'transfer.failed' }>['params']
+  assert.equal(failure.code, code, failure.message)
+  return resumePoint
+}
+
+const run = (path: string, file: LocalFile, more: Partial<TransferOrder> = {}): Promise<Reported> => worker.transfer(orderFor(origin.url(path), file, more))
+
+function route(script: Script | Parameters<Origin['route']>[1]): string {
+  const path = `/route-${origin.requests.length}-${Math.random().toString(36).slice(2)}`
+  origin.route(path, script)
+  return path
+}
+
+for (const size of ['small', 'large'] as const satisfies Size[]) {
+  const body = contents[size]
+  const half = Math.floor(body.length / 2)
+  const etag = '"v1"'
+
+  test(`a ${size} file arrives whole, whatever the framing`, async () => {
+    for (const framing of ['length', 'chunked', 'close'] as const) {
+      const file = localFile()
+      assertDone(await run(route({ body, framing }), file), file, body)
+    }
+  })
+
+  test(`a ${size} file that was cut off goes on where it was`, async () => {
+    for (const cut of ['reset', 'end'] as const) {
+      const path = route(({ count }) => count === 0 ? { body, etag, cutAfter: half, cut } : { body, etag })
+      const file = localFile()
+      const resumePoint = assertFailed(await run(path, file), 'connection-closed')
+      assert.ok(resumePoint && (resumePoint.durable[0]?.[1] ?? 0) > 0, 'some bytes are durable')
+      assertDone(await run(path, { ...file, resumePoint }), file, body)
+      const [, second] = origin.requestsFor(path)
+      assert.equal(second?.headers.range, `bytes=${resumePoint.durable[0]?.[1]}-`)
+      assert.equal(second?.headers['if-range'], etag)
+    }
+  })
+
+  test(`a ${size} file without a validator starts again`, async () => {
+    const path = route(({ count }) => ({ body, etag: 'W/"v1"', ...(count === 0 ? { cutAfter: half } : {}) }))
+    const file = localFile()
+    const resumePoint = assertFailed(await run(path, file), 'connection-closed')
+    assertDone(await run(path, { ...file, resumePoint }), file, body)
+    assert.equal(origin.requestsFor(path)[1]?.headers.range, undefined)
+  })
+
+  const other = randomBytes(body.length)
+  const resumes: [string, (count: number) => Script, Buffer][] = [
+    ['has changed', () => ({ body: other, etag: '"v2"' }), other],
+    ['became longer', () => ({ body: Buffer.concat([other, other]), etag: '"v2"' }), Buffer.concat([other, other])],
+    ['became shorter', () => ({ body: other.subarray(0, 100), etag: '"v2"' }), other.subarray(0, 100)],
+    ['has changed though the server ignores If-Range', (count) => count === 1 ? { body: other, etag: '"v2"', status: 206, ranges: false, contentRange: `bytes ${half}-${body.length - 1}/${body.length}` } : { body: other, etag: '"v2"' }, other],
+    ['comes from the wrong place', (count) => count === 1 ? { body, etag, contentRange: `bytes ${half + 1}-${body.length - 1}/${body.length}` } : { body, etag }, body],
+    ['comes with another total', (count) => count === 1 ? { body, etag, contentRange: `bytes ${half}-${body.length - 1}/${body.length + 1}` } : { body, etag }, body],
+    ['is answered with 416', (count) => count === 1 ? { status: 416, etag } : { body, etag }, body],
+    ['is answered whole', () => ({ body, etag, ranges: false }), body],
+  ]
+  for (const [what, script, expected] of resumes) {
+    test(`a ${size} file that ${what} is one version in the end`, async () => {
+      const path = route(({ count }) => count === 0 ? { body, etag, cutAfter: half } : script(count))
+      const file = localFile()
+      const resumePoint = assertFailed(await run(path, file), 'connection-closed')
+      assertDone(await run(path, { ...file, resumePoint }), file, expected)
+    })
+  }
+
+  const failing: [string, Script, FailureCode][] = [
+    ['that is shorter than announced', { body, announcedLength: body.length + 10, cutAfter: body.length, cut: 'end' }, 'connection-closed'],
+    ['that is longer than announced', { raw: Buffer.concat([Buffer.from(`HTTP/1.1 200 OK\r\nContent-Length: ${body.length - 10}\r\n\r\n`), body]) }, 'invalid-server-response'],
+    ['cut in the middle of its chunks', { body, framing: 'chunked', cutAfter: half, cut: 'end' }, 'connection-closed'],
+    ['with a broken chunk', { raw: Buffer.concat([Buffer.from(`HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${body.length.toString(16)}\r\n`), body, Buffer.from('\r\nxyz\r\n')]) }, 'invalid-server-response'],
+    ['with two lengths', { body, headers: { 'Content-Length': String(body.length + 1) } }, 'invalid-server-response'],
+    ['sent gzipped', { body, headers: { 'Content-Encoding': 'gzip' } }, 'unsupported-encoding'],
+    ['sent as a part that nobody asked for', { body, status: 206, contentRange: `bytes 0-${body.length - 1}/${body.length}` }, 'invalid-server-response'],
+    ['with a range though it is whole', { body, contentRange: `bytes 0-${body.length - 1}/${body.length}` }, 'invalid-server-response'],
+    ['with status 404', { body, status: 404 }, 'http-error'],
+    ['with status 503', { body, status: 503, headers: { 'Retry-After': '7' } }, 'http-error'],
+    ['whose head is endless', { raw: `HTTP/1.1 200 OK\r\n${'X-Filler: yes\r\n'.repeat(20_000)}\r\n` }, 'invalid-server-response'],
+    ['whose answer is not HTTP', { raw: body }, 'invalid-server-response'],
+    ['in place of which nothing comes', { raw: '' }, 'connection-closed'],
+    ['that switches protocols', { raw: 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\nhello' }, 'connection-closed'],
+  ]
+  for (const [what, script, code] of failing) {
+    test(`a ${size} file ${what} fails with ${code}`, async () => {
+      const file = localFile()
+      assertFailed(await run(route(script), file), code)
+    })
+  }
+
+  test(`a ${size} file that is stopped goes on later`, async () => {
+    const path = route(({ count }) => count === 0 ? { body, etag, cutAfter: half, cut: 'stall' } : { body, etag })
+    const file = localFile()
+    const order = orderFor(origin.url(path), file)
+    const last = worker.transfer(order)
+    await worker.until(({ name, params }) => name === 'transfer.progress' && params.transferId === order.transferId && params.bytesTransferred === half)
+    await worker.order('transfer.stop', { transferId: order.transferId })
+    const stopped = await last
+    assert.equal(stopped.name, 'transfer.stopped')
+    const { resumePoint } = stopped.params as Extract<Reported, { name: 'transfer.stopped' }>['params']
+    assert.deepEqual(resumePoint?.durable, [[0, half]])
+    assertDone(await run(path, { ...file, resumePoint }), file, body)
+  })
+
+  test(`the checksum of a ${size} file is held against it, also across a resume`, async () => {
+    for (const algorithm of ['sha256', 'sha512', 'sha1', 'md5'] as const) {
+      const checksum = { algorithm, value: createHash(algorithm).update(body).digest('hex') }
+      const path = route(({ count }) => count === 0 ? { body, etag, cutAfter: half } : { body, etag })
+      const file = localFile()
+      const resumePoint = assertFailed(await run(path, file, { checksum }), 'connection-closed')
+      assertDone(await run(path, { ...file, resumePoint }, { checksum }), file, body)
+      const wrong = { algorithm, value: createHash(algorithm).update('x').digest('hex') }
+      const left = assertFailed(await run(path, localFile(), { checksum: wrong }), 'checksum-mismatch')
+      assert.deepEqual(left?.durable ?? [], [])
+    }
+  })
+
+  test(`a ${size} file beyond the limit of the job is refused, announced or not`, async () => {
+    for (const framing of ['length', 'chunked'] as const) {
+      assertFailed(await run(route({ body, framing }), localFile(), { maximumBytes: body.length - 1 }), 'maximum-download-bytes')
+      const file = localFile()
+      assertDone(await run(route({ body, framing }), file, { maximumBytes: body.length }), file, body)
+    }
+  })
+
+  test(`a connection over which a ${size} file came is used again, and a dead one is no failure`, async () => {
+    const path = route({ body })
+    for (let count = 0; count < 3; count++) {
+      const file = localFile()
+      assertDone(await run(path, file), file, body)
+    }
+    assert.equal(new Set(origin.requestsFor(path).map(({ connection }) => connection)).size, 1)
+    origin.dropConnections()
+    const file = localFile()
+    assertDone(await run(path, file), file, body)
+  })
+
+  test(`ranges of a ${size} file are put one after another`, async () => {
+    const ranges = [{ offset: half, length: 1000 }, { offset: 0, length: half - 5 }, { offset: body.length - 7, length: null }]
+    const expected = Buffer.concat([body.subarray(half, half + 1000), body.subarray(0, half - 5), body.subarray(body.length - 7)])
+    const file = localFile()
+    const path = route(({ count }) => ({ body, etag, ...(count === 1 ? { cutAfter: 3000 } : {}) }))
+    const resumePoint = assertFailed(await run(path, file, { ranges }), 'connection-closed')
+    assertDone(await run(path, { ...file, resumePoint }, { ranges }), file, expected)
+    assertFailed(await run(route({ body, ranges: false }), localFile(), { ranges }), 'insufficient-range-support')
+    assertFailed(await run(route({ body }), localFile(), { ranges: [{ offset: body.length, length: 5 }] }), 'invalid-range')
+    assertFailed(await run(route({ body }), localFile(), { ranges: [{ offset: body.length - 2, length: 5 }] }), 'invalid-range')
+  })
+}
+
+test('an empty file is a file', async () => {
+  const file = localFile()
+  const resumePoint = assertDone(await run(route({ body: Buffer.alloc(0) }), file), file, Buffer.alloc(0))
+  assert.deepEqual(await worker.order('files.publish', { files: [{ ...file, resumePoint }] }), { failures: [null] })
+  assert.equal(readFileSync(file.localName).length, 0)
+})
+
+test('a file that is complete already is not asked for again', async () => {
+  const path = route({ body: contents.small })
+  const file = localFile()
+  const resumePoint = assertDone(await run(path, file), file, contents.small)
+  assertDone(await run(path, { ...file, resumePoint }), file, contents.small)
+  assert.equal(origin.requestsFor(path).length, 1)
+})
+
+test('redirects are followed, reported if wanted, and refused if not', async () => {
+  const body = contents.small
+  const end = route({ body })
+  const start = route({ status: 302, headers: { Location: end } })
+  const file = localFile()
+  assertDone(await run(start, file), file, body)
+  const order = orderFor(origin.url(start), localFile(), { http: { method: 'GET', headers: {}, redirects: 'allow-report', redirectToHttp: false } })
+  await worker.transfer(order)
+  const connected = await worker.until(({ name, params }) => name === 'transfer.connected' && params.transferId === order.transferId)
+  assert.equal('remoteName' in connected.params && connected.params.remoteName, origin.url(end))
+  assertFailed(await run(start, localFile(), { http: { method: 'GET', headers: {}, redirects: 'disallow', redirectToHttp: false } }), 'http-error')
+  const loop = route(() => ({ status: 302, headers: { Location: loop } }))
+  assertFailed(await run(loop, localFile()), 'too-many-redirects')
+  assert.equal(origin.requestsFor(loop).length, 11)
+})
+
+test('a job\'s own headers are sent, and secrets are in no report', async () => {
+  const path = route({ status: 403 })
+  const remoteName = origin.url(`${path}?token=hidden-query`).replace('http://', 'http://me:hidden-word@')
+  const last = await worker.transfer(orderFor(remoteName, localFile(), { http: { method: 'GET', headers: { 'X-Token': 'hidden-header' }, redirects: 'allow', redirectToHttp: false } }))
+  assertFailed(last, 'http-error')
+  const [request] = origin.requestsFor(path)
+  assert.equal(request?.headers['x-token'], 'hidden-header')
+  assert.equal(request?.headers.authorization, `Basic ${Buffer.from('me:hidden-word').toString('base64')}`)
+  assert.match(request?.headers['user-agent'] ?? '', /^Backhaul\//)
+  assert.equal(request?.headers['accept-encoding'], 'identity')
+  assert.doesNotMatch(JSON.stringify(worker.seen), /hidden-/)
+})
+
+test('what cannot be reached fails by its name', async () => {
+  const closed = await startOrigin()
+  const gone = closed.url('/')
+  await closed.close()
+  assertFailed(await worker.transfer(orderFor(gone, localFile())), 'cannot-connect')
+  assertFailed(await worker.transfer(orderFor('http://no-such-host.invalid/', localFile())), 'name-not-resolved')
+  assertFailed(await worker.transfer(orderFor('https://127.0.0.1:' + origin.port, localFile())), 'tls-failure')
+  assertFailed(await run('/', { ...localFile(), localName: join(folder, 'no-such-folder', 'file') }), 'folder-not-found')
+})
+
+test('many transfers at once do not mix', async () => {
+  const bodies = Array.from({ length: 30 }, (_, index) => randomBytes(index % 3 === 0 ? 700_000 : 5000))
+  await Promise.all(bodies.map(async (body) => {
+    const file = localFile()
+    assertDone(await run(route({ body, pace: { bytes: 100_000, everyMs: 1 } }), file), file, body)
+  }))
+})
+
+test('when the link closes, what is there is flushed and the worker ends in order', async () => {
+  const own = await startWorker()
+  const path = route({ body: contents.large, cutAfter: 2_000_000, cut: 'stall' })
+  const file = localFile()
+  const order = orderFor(origin.url(path), file)
+  await own.order('transfer.start', order)
+  await own.until(({ name, params }) => name === 'transfer.progress' && params.bytesTransferred === 2_000_000)
+  own.closeLink()
+  assert.equal(await own.exit, 0)
+  assert.ok(bytesOf(file).equals(contents.large.subarray(0, 2_000_000)))
+  assert.ok(!existsSync(file.localName))
+})
