@@ -4,7 +4,7 @@
 import { spawn } from 'node:child_process'
 import { closeSync, existsSync, fchmodSync, mkdirSync, openSync, readFileSync, renameSync, statSync } from 'node:fs'
 import { connect as connectSocket } from 'node:net'
-import { join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { socketPath, stateFolder } from '../protocol/address.ts'
 import { Refusal } from '../protocol/refusals.ts'
@@ -27,9 +27,11 @@ export async function startDaemon({ environment = process.env, timeoutSeconds = 
   const logFile = join(environment['BACKHAUL_STATE'] || stateFolder('user', at), 'daemon.log')
   const program = daemonProgram()
   if (program === null) throw new Refusal('no-daemon', { sockets: [socket] }, 'No daemon answers, and the program backhauld is not beside this one.')
-  const log = openLog(logFile)
+  const log = openLog(logFile, socket)
   const logStartsAt = statSync(logFile).size
-  const child = spawn(process.execPath, [program, '--mode', 'user'], { detached: true, stdio: ['ignore', log, log], cwd: '/', env: { ...environment } })
+  const child = spawn(process.execPath, [program, '--mode', 'user'], {
+    detached: true, windowsHide: true, stdio: ['ignore', log, log], cwd: '/', env: withAbsolutePaths(environment),
+  })
   closeSync(log)
   child.unref()
   let endedAt: number | null = null
@@ -40,11 +42,18 @@ export async function startDaemon({ environment = process.env, timeoutSeconds = 
     if (await answers(socket)) return socket
     // It may have ended because another daemon came first; that one may need a moment still.
     if (endedAt !== null && performance.now() - endedAt > afterExitMs) break
-    await new Promise((resolve) => setTimeout(resolve, 40))
+    await new Promise((goOn) => setTimeout(goOn, 40))
   }
   const lastLine = lastLogLine(logFile, logStartsAt)
   throw new Refusal('no-daemon', { sockets: [socket], logFile },
     `A daemon was started but does not answer at ${socket}${lastLine ? `: ${lastLine}` : ''} (its log: ${logFile}).`)
+}
+
+/** The daemon runs in another folder than we do. */
+function withAbsolutePaths(environment: Readonly<Record<string, string | undefined>>): Record<string, string | undefined> {
+  const all = { ...environment }
+  for (const name of ['BACKHAUL_SOCKET', 'BACKHAUL_STATE', 'BACKHAUL_CONFIG']) if (all[name]) all[name] = resolve(all[name])
+  return all
 }
 
 /** In a clone the daemon is in the folder beside ours; once built, both programs are in one folder. */
@@ -53,22 +62,29 @@ function daemonProgram(): string | null {
   return places.map((place) => fileURLToPath(new URL(place, import.meta.url))).find((path) => existsSync(path)) ?? null
 }
 
-function openLog(path: string): number {
-  mkdirSync(join(path, '..'), { recursive: true, mode: 0o700 })
-  if (existsSync(path) && statSync(path).size > longestLogBytes) renameSync(path, `${path}.1`)
-  const log = openSync(path, 'a', 0o600)
-  if (process.platform !== 'win32') fchmodSync(log, 0o600)
-  return log
+function openLog(path: string, socket: string): number {
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+    if (existsSync(path) && statSync(path).size > longestLogBytes) renameSync(path, `${path}.1`)
+    const log = openSync(path, 'a', 0o600)
+    if (process.platform !== 'win32') fchmodSync(log, 0o600)
+    return log
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    const refusal = new Refusal('no-daemon', { sockets: [socket] }, `No daemon answers, and none can be started: ${reason}.`)
+    refusal.cause = error
+    throw refusal
+  }
 }
 
 function answers(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
+  return new Promise((answer) => {
     const socket = connectSocket(path)
     socket.once('connect', () => {
       socket.destroy()
-      resolve(true)
+      answer(true)
     })
-    socket.once('error', () => resolve(false))
+    socket.once('error', () => answer(false))
   })
 }
 

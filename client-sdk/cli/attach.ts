@@ -16,16 +16,16 @@ export interface AttachOptions {
 }
 
 export async function stayWith(verb: Verb, client: Client, jobId: string, { completes, ...options }: AttachOptions): Promise<Followed> {
-  const progress = verb.json ? { show() {}, close() {} } : openProgress(process.stderr, (text) => verb.remark(text))
-  const forgetLoss = client.on('disconnected', () => verb.remark('The daemon went away; waiting for it …'))
+  const progress = verb.json ? null : openProgress(process.stderr, (text) => verb.remark(text))
+  const forgetLoss = client.on('disconnected', () => progress?.say('The daemon went away; waiting for it …'))
   try {
-    return await followJob(client, jobId, { ...options, signal: verb.signal, onChange: (job: Job) => progress.show(job) })
+    return await followJob(client, jobId, { ...options, signal: verb.signal, onChange: progress ? (job: Job) => progress.show(job) : undefined })
   } catch (error) {
     if (!verb.signal.aborted) throw error
     const id = shortId(jobId)
-    throw new Interrupted(`Job ${id} goes on without you. Come back: backhaul wait ${id}${completes ? ' --complete' : ''}   Give it up: backhaul cancel ${id}`)
+    throw new Interrupted(`Job ${id} goes on without you. Come back: backhaul wait ${id}${completes ? ' --complete' : ''}   Give it up: backhaul cancel ${id}`, jobId)
   } finally {
     forgetLoss()
-    progress.close()
+    progress?.close()
   }
 }

@@ -53,7 +53,7 @@ interface Answer {
   readonly partial: boolean
   readonly path: string | null
   readonly socket: string
-  readonly limits: Result<'queue.stats'>.limits
+  readonly limits: Result<'queue.stats'>['limits']
 }
 
 async function json(...args: string[]): Promise<Answer> {
@@ -107,7 +107,7 @@ test('Ctrl-C leaves the job running, says how to come back, and wait --complete 
   assert.ok(id, stderr)
   const { jobs: [job] } = await json('list', '--application', 'ctrl-c')
   assert.ok(job?.id.startsWith(id))
-  assert.notEqual(job.state, 'cancelled')
+  assert.notEqual(job?.state, 'cancelled')
   const late = await backhaul('wait', id, '--timeout', '0')
   assert.equal(late.exitCode, 5)
   origin.release('/slow.bin')

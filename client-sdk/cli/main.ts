@@ -98,7 +98,10 @@ function report(error: unknown, isJson: boolean): ExitCode {
     return exitCodes.usage
   }
   const outcome = outcomeOf(error)
-  if (!outcome) throw error
+  if (!outcome) {
+    process.stderr.write(`backhaul: a defect of this program: ${error instanceof Error ? error.stack ?? error.message : String(error)}\n`)
+    return exitCodes.defect
+  }
   printError(outcome, isJson)
   if (error instanceof UsageError && !isJson) process.stderr.write('See --help.\n')
   return outcome.exitCode

@@ -12,6 +12,8 @@ export const exitCodes = {
   refused: 4,
   timedOut: 5,
   interrupted: 130,
+  /** Our own; as sysexits(3) has it. */
+  defect: 70,
 } as const
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]
 
@@ -23,6 +25,13 @@ export class UsageError extends Error {
 /** A verb that was stopped by Ctrl-C; `message` says how to come back, where there is something to come back to. */
 export class Interrupted extends Error {
   override readonly name = 'Interrupted'
+  /** The job that goes on. */
+  readonly jobId: string | null
+
+  constructor(message: string, jobId: string | null = null) {
+    super(message)
+    this.jobId = jobId
+  }
 }
 
 export interface Outcome {
@@ -37,7 +46,7 @@ export interface Outcome {
 export function outcomeOf(error: unknown): Outcome | null {
   if (error instanceof UsageError) return { exitCode: exitCodes.usage, message: error.message, error: { kind: 'usage', code: null, message: error.message } }
   if (error instanceof Interrupted) {
-    return { exitCode: exitCodes.interrupted, message: error.message, error: { kind: 'interrupted', code: null, message: error.message } }
+    return { exitCode: exitCodes.interrupted, message: error.message, error: { kind: 'interrupted', code: null, message: error.message, ...(error.jobId !== null && { data: { jobId: error.jobId } }) } }
   }
   if (error instanceof JobFailed) return ofJob(error)
   if (error instanceof Refusal) {

@@ -6,6 +6,8 @@ import { harmless, percentage, rate, retryTime, size, span, whyWaiting } from '.
 
 export interface ProgressLine {
   show(job: Job): void
+  /** A line of its own, above what moves. */
+  say(text: string): void
   close(): void
 }
 
@@ -26,19 +28,22 @@ function openBar(stream: NodeJS.WriteStream): ProgressLine {
     linewrap: null,
     emptyOnZero: true,
   })
+  const close = (): void => {
+    if (latest !== null) bar.stop()
+    latest = null
+  }
   return {
     show(job) {
-      if (latest === null) {
-        latest = job
-        bar.start(1, 0)
-      }
+      const isFirst = latest === null
       latest = job
-      bar.update(0)
+      if (isFirst) bar.start(1, 0)
+      else bar.update(0)
     },
-    close() {
-      if (latest !== null) bar.stop()
-      latest = null
+    say(text) {
+      close()
+      stream.write(`${text}\n`)
     },
+    close,
   }
 }
 
@@ -50,6 +55,7 @@ function tellWaits(remark: (text: string) => void): ProgressLine {
       told = job.errorCount
       remark(harmless(`${retryTime(job)}: ${job.error?.message ?? 'the transfer failed'}`))
     },
+    say: remark,
     close() {},
   }
 }
