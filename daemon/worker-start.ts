@@ -93,10 +93,10 @@
       } catch (error) {
         end(82, `cannot become the user ${name}: ${error}`)
       }
-      // The owner's own mask is not known. Published files get 0666 less this; partial files are made 0600 whatever it is.
-      process.umask(0o022)
       verifyCode(name)
     }
+    // The broker's mask is a closed one, and the owner's own is not known. Published files get 0666 less this; partial files are 0600.
+    process.umask(0o022)
     process.chdir('/')
     harden()
   }
