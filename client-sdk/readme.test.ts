@@ -44,7 +44,7 @@ test('every example of the README runs as it stands', async (t) => {
 
 async function hasCallbacks(socket: string): Promise<boolean> {
   await using client = await connect({ socket })
-  return client.callbacks({ all: true }, { jobError() {} }).then(() => true, (error: unknown) => {
+  return await client.callbacks({ all: true }, { jobError() {} }).then(() => true, (error: unknown) => {
     if (error instanceof Refusal && error.kind === 'not-supported') return false
     throw error
   })
