@@ -25,7 +25,8 @@ export function prose(maximum: number): z.ZodString {
 export const size = z.int().nonnegative()
 /** Milliseconds since 1970 UTC. */
 export const instant = z.int().nonnegative()
-export const jobId = z.uuid()
+/** Any UUID, in any case; answered in lower case. */
+export const jobId = z.guid().toLowerCase()
 export const cursor = line(1, 512)
 export const empty = z.strictObject({})
 

@@ -12,6 +12,8 @@ export interface Layer {
   readonly free?: 'of node' | 'of node, clock and randomness'
 }
 
+/** What one room is to another, as types: whoever has it handed in may name it. */
+const contracts = ['daemon/broker/store/store.ts', 'daemon/broker/workers/worker-link.ts', 'daemon/broker/rpc/connection.ts']
 const decisions = ['daemon/core/**', 'daemon/link/**', 'protocol/**', 'daemon/log.ts']
 
 export const layers: readonly Layer[] = [
@@ -61,7 +63,7 @@ export const layers: readonly Layer[] = [
     why: 'store, notify and workers do not know each other',
   },
   {
-    files: 'daemon/broker/notify/**', may: ['daemon/broker/notify/**', 'daemon/broker/*.ts', 'daemon/broker/store/store.ts', ...decisions],
+    files: 'daemon/broker/notify/**', may: ['daemon/broker/notify/**', 'daemon/broker/*.ts', ...contracts, ...decisions],
     why: 'store, notify and workers do not know each other',
   },
   {
@@ -69,19 +71,23 @@ export const layers: readonly Layer[] = [
     why: 'store, notify and workers do not know each other',
   },
   {
-    files: 'daemon/broker/methods/**', may: ['daemon/broker/methods/**', 'daemon/broker/*.ts', 'daemon/broker/notify/**', ...decisions],
+    files: 'daemon/broker/methods/**', may: ['daemon/broker/methods/**', 'daemon/broker/*.ts', 'daemon/broker/notify/**', ...contracts, ...decisions],
     why: 'a method checks, asks the queue or the registrations, and answers; it knows no connection and no store',
   },
   {
-    files: 'daemon/broker/rpc/**', may: ['daemon/broker/rpc/**', 'daemon/broker/methods/**', 'daemon/broker/*.ts', ...decisions],
+    files: 'daemon/broker/rpc/**', may: ['daemon/broker/rpc/**', 'daemon/broker/methods/**', 'daemon/broker/*.ts', 'daemon/broker/workers/account*.ts', ...decisions],
     why: 'a session hands calls to methods and knows nothing behind them',
+  },
+  {
+    files: 'daemon/broker/waiters.ts', may: ['daemon/broker/*.ts', ...contracts, ...decisions],
+    why: 'a wait ends with its connection',
   },
   {
     files: 'daemon/broker/*.ts', may: ['daemon/broker/**', ...decisions], mayNot: ['daemon/broker/methods/**', 'daemon/broker/rpc/**'],
     why: 'calls come from above; what carries them out does not look up',
   },
   { files: 'daemon/log.ts', may: ['protocol/**'], why: 'everybody logs, so logging leans on nobody' },
-  { files: 'daemon/config*.ts', may: ['daemon/config*.ts', 'protocol/**'], why: 'only the entry files read it, and pass values on' },
+  { files: 'daemon/config*.ts', may: ['daemon/config*.ts', 'daemon/log.ts', 'protocol/**'], why: 'only the entry files read it, and pass values on' },
   {
     files: 'daemon/worker-start.ts', may: ['daemon/worker-main.ts'],
     why: 'it runs as root until it has become the owner: it loads nothing of the rest before',

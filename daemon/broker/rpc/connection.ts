@@ -11,6 +11,6 @@ export interface Connection {
   /** Calls a method of the client. Rejects with a `Refusal`: his error, `timeout`, or `connection-closed`. */
   request(method: string, params: unknown, timeoutMs: number): Promise<unknown>
   notify(method: string, params: unknown): void
-  /** Called once when the connection has ended; at once if it already has. */
-  onClosed(listener: () => void): void
+  /** Called once when the connection has ended; at once if it already has. The result takes the listener off. */
+  onClosed(listener: () => void): () => void
 }

@@ -1,0 +1,144 @@
+// Puts the broker's rooms together, starts them in the order in which they need each other, and stops them in reverse:
+// no more callers, no more slots, transfers flushed and recorded, the store last.
+import { randomUUID } from 'node:crypto'
+import { mkdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Arguments } from './arguments.ts'
+import { now } from './broker/clock.ts'
+import { Ending } from './broker/ending.ts'
+import { Expiry } from './broker/expiry.ts'
+import { History } from './broker/history.ts'
+import { JobClocks } from './broker/job-clocks.ts'
+import { LiveProgress } from './broker/live.ts'
+import type { Broker } from './broker/methods/call.ts'
+import { Queue } from './broker/queue.ts'
+import { Connections } from './broker/rpc/connections.ts'
+import { Dispatch } from './broker/rpc/dispatch.ts'
+import { listen } from './broker/rpc/listener.ts'
+import { Scheduler } from './broker/scheduler.ts'
+import { LevelStore } from './broker/store/level-store.ts'
+import { load } from './broker/store/load.ts'
+import * as records from './broker/store/records.ts'
+import { Transfers } from './broker/transfers.ts'
+import { Views } from './broker/views.ts'
+import { Waiters } from './broker/waiters.ts'
+import { accountOf } from './broker/workers/account.ts'
+import { WorkerPool } from './broker/workers/pool.ts'
+import { spawnWorker, type WorkerProcess } from './broker/workers/spawn.ts'
+import type { Configuration } from './config.ts'
+import type { Log } from './log.ts'
+
+export interface Assembly {
+  readonly jobs: number
+  /** The configuration was read again. */
+  reload(): void
+  stop(): Promise<void>
+}
+
+export interface AssemblyOptions {
+  readonly at: Arguments
+  readonly configuration: () => Configuration
+  readonly activatedFd: number | null
+  readonly log: Log
+}
+
+const dayMs = 86_400_000
+
+/** @throws StoreUnusable, AlreadyRunning, or an error whose message is for the person who started the daemon */
+export async function assemble({ at, configuration, activatedFd, log }: AssemblyOptions): Promise<Assembly> {
+  mkdirSync(at.state, { recursive: true, mode: 0o700 })
+  const store = await LevelStore.open(join(at.state, 'queue'), log)
+  try {
+    return await furnish({ at, configuration, activatedFd, log }, store)
+  } catch (error) {
+    await store.close()
+    throw error
+  }
+}
+
+async function furnish({ at, configuration, activatedFd, log }: AssemblyOptions, store: LevelStore): Promise<Assembly> {
+  const loaded = await load(store, log)
+  const history = new History(store)
+  const queue = new Queue({
+    ...loaded, limits: () => configuration().limits, newId: randomUUID,
+    store: { ...records, commit: (operations) => store.commit(operations), findToken: (ownerId, token) => history.findToken(ownerId, token) },
+  })
+  await queue.reserveSequence()
+
+  const live = new LiveProgress()
+  const clocks = new JobClocks()
+  const waiters = new Waiters()
+  const startedAt = now()
+  for (const job of queue.all()) clocks.load(job, startedAt)
+  queue.onCommitted((committed) => clocks.take(committed))
+
+  const workers = new WorkerPool({
+    start: startWorker, log,
+    idleSeconds: () => configuration().transfer.workerIdleSeconds,
+    certificateAuthorities: () => configuration().transfer.certificateAuthorities.map((file) => readFileSync(file, 'utf8')),
+    logLevel: () => at.logLevel ?? configuration().log.level,
+  })
+  const transfers = new Transfers({ queue, workers, live, clocks, log, filesAtOnce: () => configuration().transfer.filesAtOnce })
+  const ending: Ending = new Ending({
+    queue, workers, clocks, log, stopTransfers: (jobId) => transfers.stop(jobId), released: (job) => scheduler.released(job),
+  })
+  const scheduler: Scheduler = new Scheduler({
+    queue, clocks, log, start: (jobId) => transfers.start(jobId), isHeld: (jobId) => ending.isHeld(jobId),
+    slots: () => ({ foreground: configuration().transfer.foregroundSlots, background: configuration().transfer.backgroundSlots }),
+    timeSliceSeconds: () => configuration().transfer.timeSliceSeconds,
+  })
+  queue.onCommitted(({ after, effects, before }) => {
+    if (effects.includes('stop-transfers')) void transfers.stop(after.id)
+    if (effects.includes('remove-partial-files')) void ending.remove(after.id)
+    if (before && before.state !== after.state) log.info({ jobId: after.id, owner: after.owner.id, from: before.state, state: after.state, code: after.error?.code }, 'job state')
+  })
+  queue.onCommitted((committed) => waiters.take(committed))
+  const views = new Views({ queue, live, whyWaiting: (job) => scheduler.whyWaiting(job) })
+  const expiry = new Expiry({
+    queue, clocks, log, inactivityDays: () => configuration().jobs.inactivityDays,
+    forgetHistory: () => history.forget(now() - configuration().jobs.historyDays * dayMs, (jobId) => queue.get(jobId) !== null),
+  })
+  for (const job of queue.all()) if (job.cleaning) void ending.remove(job.id)
+
+  const broker: Broker = {
+    queue, views, live, clocks, history, ending, transfers, waiters, workers, limits: () => configuration().limits,
+    instance: { id: randomUUID(), mode: at.mode, startedAt, platform: process.platform },
+  }
+  const connections = new Connections({
+    mode: at.mode, ownUid: process.getuid?.() ?? null, adminGroups: () => configuration().access.adminGroups,
+    connectionsPerUser: () => configuration().limits.connectionsPerUser, dispatch: new Dispatch(broker), log,
+  })
+  const listener = await listen({
+    path: at.socket, mode: at.mode, activatedFd,
+    onConnection: (socket) => void connections.accept(socket),
+    onError: (error) => log.error({ err: error }, 'a connection could not be accepted'),
+  })
+
+  return {
+    jobs: loaded.jobs.length,
+    reload: () => scheduler.look(),
+    async stop() {
+      await listener.close()
+      scheduler.close()
+      expiry.close()
+      await transfers.close()
+      await queue.close()
+      await ending.close()
+      waiters.close()
+      await connections.close()
+      await workers.close()
+      await store.close()
+    },
+  }
+}
+
+/** A process that is the owner; root switches to him, everybody else can only be himself. */
+async function startWorker(ownerId: string, log: Log): Promise<WorkerProcess> {
+  const logLine = (line: string): void => log.info({ line }, 'worker')
+  const ownUid = process.getuid?.()
+  if (ownUid === undefined || String(ownUid) === ownerId) return spawnWorker({ account: null, log: logLine })
+  if (ownUid !== 0) throw new Error(`only root can run a process as another user (${ownerId})`)
+  const account = await accountOf(Number(ownerId))
+  if (!account) throw new Error(`there is no user ${ownerId} (any more)`)
+  return spawnWorker({ account, log: logLine })
+}

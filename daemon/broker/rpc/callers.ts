@@ -1,0 +1,33 @@
+// Who a connection's other end is to us: from the kernel's word and the user database, never from a message.
+import { Refusal } from '../../../protocol/refusals.ts'
+import type { Caller } from '../../core/access.ts'
+import { systemUidMaximum } from '../workers/account-files.ts'
+import { accountOf, memberOf } from '../workers/account.ts'
+import type { Identity } from './identity.ts'
+
+export interface CallersOptions {
+  readonly mode: 'system' | 'user'
+  readonly adminGroups: () => readonly string[]
+  /** The daemon's own uid, `null` on Windows. */
+  readonly ownUid: number | null
+}
+
+/** @throws Refusal `access-denied` for somebody whom this daemon does not serve */
+export async function callerOf(identity: Identity, options: CallersOptions): Promise<Caller> {
+  const { uid, id } = identity
+  if (options.mode === 'user') {
+    if (options.ownUid !== null && uid !== options.ownUid && uid !== 0) throw new Refusal('access-denied')
+    const isRoot = options.ownUid !== null && uid === 0
+    return { id, name: await nameOf(uid, id), role: isRoot ? 'admin' : 'user', isExempt: isRoot || isService(uid) }
+  }
+  const isAdmin = uid === 0 || (await memberOf([identity.gid, ...identity.groups], options.adminGroups()))
+  return { id, name: await nameOf(uid, id), role: isAdmin ? 'admin' : 'user', isExempt: isAdmin || isService(uid) }
+}
+
+async function nameOf(uid: number, id: string): Promise<string> {
+  return (await accountOf(uid))?.name ?? id
+}
+
+function isService(uid: number): boolean {
+  return uid >= 0 && uid <= systemUidMaximum()
+}

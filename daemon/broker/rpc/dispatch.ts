@@ -1,0 +1,59 @@
+// From a method's name to its call: params checked by the schema, the caller attached, and its turn. Calls of one
+// connection about one job take effect in the order sent; calls that change a job, from wherever, one after another.
+import { methods, type MethodName } from '../../../protocol/methods.ts'
+import { invalidParams, type Issue } from '../../../protocol/refusals.ts'
+import type { Method } from '../../../protocol/peer.ts'
+import type { Broker, Call } from '../methods/call.ts'
+import { methodTable } from '../methods/index.ts'
+import { Turns } from '../turns.ts'
+import type { Connection } from './connection.ts'
+
+const changing: ReadonlySet<MethodName> = new Set([
+  'job.addFiles', 'job.update', 'job.resume', 'job.suspend', 'job.cancel', 'job.complete', 'job.replaceRemotePrefix', 'job.takeOwnership', 'file.update',
+])
+/** It may take for ever, so nothing waits behind it. */
+const outOfTurn: ReadonlySet<MethodName> = new Set(['job.wait'])
+
+type AnyMethod = (params: never, call: Call) => unknown
+
+export class Dispatch {
+  readonly #broker: Broker
+  readonly #changes = new Turns()
+
+  constructor(broker: Broker) {
+    this.#broker = broker
+  }
+
+  /** What one connection may call. */
+  methodsFor(connection: Connection): ReadonlyMap<string, Method> {
+    const call: Call = { ...this.#broker, connection, caller: connection.caller }
+    const turns = new Turns()
+    return new Map((Object.keys(methods) as MethodName[]).map((name) => [name, (params: unknown) => this.#call(name, params, call, turns)]))
+  }
+
+  #call(name: MethodName, params: unknown, call: Call, turns: Turns): unknown {
+    const checked = methods[name].params.safeParse(params ?? {})
+    if (!checked.success) throw invalidParams(issuesOf(checked.error.issues))
+    // Each method takes the params of its own schema, which the table guarantees and the loop over names cannot say.
+    const method = methodTable[name] as AnyMethod
+    const act = (): unknown => method(checked.data as never, call)
+    if (!('jobId' in checked.data) || outOfTurn.has(name)) return act()
+    const { jobId } = checked.data
+    return turns.run(jobId, () => (changing.has(name) ? this.#changes.run(jobId, act) : act()))
+  }
+}
+
+interface ZodIssue {
+  readonly code?: string
+  readonly keys?: readonly string[]
+  readonly path: readonly PropertyKey[]
+  readonly message: string
+}
+
+/** An unknown name is an issue at its own path. */
+function issuesOf(issues: readonly ZodIssue[]): Issue[] {
+  return issues.flatMap(({ code, keys, path, message }) => {
+    const at = path.map((step) => (typeof step === 'number' ? step : String(step)))
+    return code === 'unrecognized_keys' && keys ? keys.map((key) => ({ path: [...at, key], message: 'is not known' })) : [{ path: at, message }]
+  })
+}

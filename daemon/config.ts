@@ -1,0 +1,106 @@
+// The configuration: defaults, the TOML file, checked with zod like the protocol (contract §7). An unknown key or a
+// wrong type is named with its line; nothing is guessed. Where things lie comes from flags and the environment
+// (`arguments.ts`), which beat the file.
+import { readFileSync } from 'node:fs'
+import { parse, TomlError } from 'smol-toml'
+import { z } from 'zod'
+import { logLevels } from './log.ts'
+
+const count = z.int().min(1).max(1_000_000)
+const seconds = z.number().positive().max(31_536_000)
+const days = z.int().min(1).max(3650)
+const absolutePath = z.string().regex(/^(\/|[A-Za-z]:[\\/])/, 'must be an absolute path')
+
+const configuration = z.strictObject({
+  limits: z.strictObject({
+    jobsPerMachine: count.default(300),
+    jobsPerUser: count.default(60),
+    filesPerJob: count.default(200),
+    rangesPerFile: count.default(500),
+    connectionsPerUser: count.default(64),
+  }).prefault({}),
+  access: z.strictObject({
+    adminGroups: z.array(z.string().min(1)).default(['sudo', 'wheel', 'admin']),
+  }).prefault({}),
+  jobs: z.strictObject({
+    inactivityDays: days.default(90),
+    historyDays: days.default(30),
+  }).prefault({}),
+  transfer: z.strictObject({
+    backgroundSlots: count.default(4),
+    foregroundSlots: count.default(16),
+    filesAtOnce: count.max(256).default(4),
+    timeSliceSeconds: seconds.default(300),
+    workerIdleSeconds: seconds.default(60),
+    /** PEM files of authorities to trust besides the known ones. */
+    certificateAuthorities: z.array(absolutePath).default([]),
+  }).prefault({}),
+  callbacks: z.strictObject({
+    answerTimeoutSeconds: seconds.default(30),
+    retrySeconds: seconds.default(1),
+    retryMaximumSeconds: seconds.default(300),
+    atOncePerUser: count.max(1000).default(4),
+  }).prefault({}),
+  log: z.strictObject({ level: z.enum(logLevels).default('info') }).prefault({}),
+})
+export type Configuration = z.output<typeof configuration>
+
+/** What is wrong with the configuration, a line for each thing: `FILE:LINE: table.key: what`. */
+export class ConfigurationInvalid extends Error {
+  readonly problems: readonly string[]
+
+  constructor(problems: readonly string[]) {
+    super(problems.join('\n'))
+    this.name = 'ConfigurationInvalid'
+    this.problems = problems
+  }
+}
+
+export const defaultConfiguration: Configuration = configuration.parse({})
+
+/** @param isNamed the file was named by somebody and must be there; the usual place may be empty */
+export function readConfiguration(file: string, isNamed: boolean): Configuration {
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch (error) {
+    if (!isNamed && error instanceof Error && 'code' in error && error.code === 'ENOENT') return defaultConfiguration
+    throw new ConfigurationInvalid([`${file}: cannot be read: ${error instanceof Error ? error.message : String(error)}`])
+  }
+  return checkConfiguration(text, file)
+}
+
+export function checkConfiguration(text: string, file: string): Configuration {
+  const checked = configuration.safeParse(parseToml(text, file))
+  if (checked.success) return checked.data
+  throw new ConfigurationInvalid(checked.error.issues.flatMap((issue) => {
+    const keys = issue.code === 'unrecognized_keys' ? issue.keys.map((key) => [...issue.path, key]) : [issue.path]
+    return keys.map((path) => `${file}:${lineOf(text, path.map(String))}: ${path.map(String).join('.')}: ${issue.code === 'unrecognized_keys' ? 'is not known' : issue.message}`)
+  }))
+}
+
+function parseToml(text: string, file: string): unknown {
+  try {
+    return parse(text)
+  } catch (error) {
+    if (!(error instanceof TomlError)) throw error
+    throw new ConfigurationInvalid([`${file}:${error.line}: ${error.message.split('\n')[0]}`])
+  }
+}
+
+/** The parser keeps no positions, so the line is looked up: the key below its table's head, in any spelling of both. */
+function lineOf(text: string, path: readonly string[]): number {
+  const [table = '', key] = path
+  let current = ''
+  let headLine = 1
+  for (const [at, line] of text.split('\n').entries()) {
+    const head = /^\s*\[\[?\s*["']?([^\]"']+?)["']?\s*\]\]?/.exec(line)?.[1]
+    if (head !== undefined) current = head
+    if (head === table) headLine = at + 1
+    const name = /^\s*["']?([\w.-]+)["']?\s*=/.exec(line)?.[1]
+    if (name === undefined) continue
+    if (current === '' && (name === table || name === `${table}.${key}`)) return at + 1
+    if (current === table && (name === key || name.startsWith(`${key}.`))) return at + 1
+  }
+  return headLine
+}
