@@ -23,7 +23,7 @@ export async function stayWith(verb: Verb, client: Client, jobId: string, { comp
   } catch (error) {
     if (!verb.signal.aborted) throw error
     const id = shortId(jobId)
-    throw new Interrupted(`Job ${id} goes on without you. Come back: backhaul wait ${id}${completes ? ' --complete' : ''}   Give it up: backhaul cancel ${id}`, jobId)
+    throw new Interrupted(`Job ${id} goes on without you.\nCome back: backhaul wait ${id}${completes ? ' --complete' : ''}   Give it up: backhaul cancel ${id}`, jobId)
   } finally {
     forgetLoss()
     progress?.close()

@@ -65,7 +65,7 @@ function ofJob({ job, error }: JobFailed): Outcome {
   return {
     exitCode: exitCodes.jobFailed,
     message: `Job ${id} is in error: ${error.message}${status} [${error.code}]\n`
-      + `Try again: backhaul resume ${id}   Give it up: backhaul cancel ${id}`,
+      + `Try again: backhaul resume ${id} && backhaul wait ${id} --complete   Give it up: backhaul cancel ${id}`,
     error: { kind: 'job-error', code: error.code, message: error.message, data: { jobId: job.id, error } },
   }
 }

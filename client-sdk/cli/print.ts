@@ -49,7 +49,7 @@ export function whyWaiting(job: Job, now: number = Date.now()): string {
   if (job.state === 'transient-error' && job.error) return `${retryTime(job, now)}: ${job.error.message}`
   if (job.state === 'error' && job.error) return job.error.message
   if (job.state === 'transferred') return 'waits for: backhaul complete'
-  return job.waiting ? reasonLine(job.waiting, now) : ''
+  return job.waiting && job.endedAt === null ? reasonLine(job.waiting, now) : ''
 }
 
 export function retryTime(job: Job, now: number = Date.now()): string {
@@ -69,6 +69,10 @@ export function shortId(id: string): string {
 export function harmless(text: string): string {
   // eslint-disable-next-line no-control-regex -- finding control characters is what it is for
   return text.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '\ufffd')
+}
+
+export function shortened(text: string, length: number): string {
+  return text.length > length ? `${text.slice(0, length - 1)}…` : text
 }
 
 /** Columns by the width of their widest cell, two spaces between; the last one is as long as it is. */

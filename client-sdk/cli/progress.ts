@@ -2,7 +2,7 @@
 // second. Where stderr is no terminal there is no bar; only the waits after a failure are told, each once.
 import { SingleBar } from 'cli-progress'
 import type { Job } from '../../protocol/job.ts'
-import { harmless, percentage, rate, retryTime, size, span, whyWaiting } from './print.ts'
+import { harmless, percentage, rate, retryTime, shortened, size, span, whyWaiting } from './print.ts'
 
 export interface ProgressLine {
   show(job: Job): void
@@ -74,7 +74,7 @@ export function progressText(job: Job, columns: number): string {
   const barWidth = Math.min(30, room - facts.length - Math.min(name.length, 24) - 6)
   const bar = barWidth >= 8 && bytesTotal !== null && bytesTotal > 0 ? `[${filled(bytesTransferred / bytesTotal, barWidth)}]  ` : ''
   const nameRoom = room - facts.length - bar.length - 2
-  const shown = nameRoom >= 6 ? `${name.length > nameRoom ? `${name.slice(0, nameRoom - 1)}…` : name}  ` : ''
+  const shown = nameRoom >= 6 ? `${shortened(name, nameRoom)}  ` : ''
   return `${shown}${bar}${facts}`.slice(0, room)
 }
 

@@ -2,7 +2,7 @@
 import type { Job, JobState } from '../../../protocol/job.ts'
 import { jobStates } from '../arguments.ts'
 import { prefixLength } from '../find-job.ts'
-import { harmless, percentage, rate, size, styleOfState, table, whyWaiting } from '../print.ts'
+import { harmless, percentage, rate, shortened, size, styleOfState, table, whyWaiting } from '../print.ts'
 import type { AddVerb, Verb } from '../verb.ts'
 
 interface Options {
@@ -41,27 +41,27 @@ Examples:
     }))
 }
 
+/** In a pipe one line per job; on a terminal, where that would not fit, the reason is on a line of its own. */
 function jobTable(verb: Verb, jobs: readonly Job[], withOwner: boolean): string {
   const idLength = prefixLength(jobs.map((job) => job.id))
+  const heads = ['ID', ...(withOwner ? ['OWNER'] : []), 'STATE', 'PRIORITY', 'DONE', 'SIZE', 'RATE', 'NAME']
   const rows = jobs.map((job) => [
-    job.id.slice(0, idLength), ...(withOwner ? [job.owner.name] : []), job.state, job.priority, percentage(job.progress),
-    sizeOf(job), rate(job.state === 'transferring' ? job.progress.bytesPerSecond : 0), nameOf(job.displayName), harmless(whyWaiting(job)),
+    job.id.slice(0, idLength), ...(withOwner ? [harmless(job.owner.name)] : []), job.state, job.priority, percentage(job.progress),
+    sizeOf(job), rate(job.state === 'transferring' ? job.progress.bytesPerSecond : 0), shortened(harmless(job.displayName), process.stdout.isTTY ? 28 : 256),
   ])
-  const heads = ['ID', ...(withOwner ? ['OWNER'] : []), 'STATE', 'PRIORITY', 'DONE', 'SIZE', 'RATE', 'NAME', 'WHY IT WAITS']
-  const stateColumn = heads.indexOf('STATE')
-  return table([heads, ...rows], (text, row, column) => {
+  const reasons = jobs.map((job) => harmless(whyWaiting(job)))
+  const paint = (text: string, row: number, column: number): string => {
     if (row === 0) return verb.paint('dim', text)
     const state = jobs[row - 1]?.state
-    return column === stateColumn && state ? verb.paint(styleOfState[state], text) : text
-  })
+    return column === heads.indexOf('STATE') && state ? verb.paint(styleOfState[state], text) : text
+  }
+  if (!process.stdout.isTTY) return table([[...heads, 'WHY IT WAITS'], ...rows.map((row, at) => [...row, reasons[at] ?? ''])], paint)
+  const [head = '', ...lines] = table([heads, ...rows], paint).split('\n')
+  const room = process.stdout.columns - 4
+  return [head, ...lines.flatMap((line, at) => reasons[at] ? [line, `    ${verb.paint('dim', shortened(reasons[at], room))}`] : [line])].join('\n')
 }
 
 function sizeOf({ progress: { bytesTotal, bytesTransferred, filesTotal } }: Job): string {
   if (filesTotal === 0) return 'no files'
   return bytesTotal === null && bytesTransferred > 0 ? `${size(bytesTransferred)} of ?` : size(bytesTotal)
-}
-
-function nameOf(displayName: string): string {
-  const name = harmless(displayName)
-  return name.length > 32 ? `${name.slice(0, 31)}…` : name
 }

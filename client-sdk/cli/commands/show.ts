@@ -1,7 +1,7 @@
 // `show`: everything about one job.
 import type { Job } from '../../../protocol/job.ts'
 import { findJob } from '../find-job.ts'
-import { details, harmless, moment, percentage, rate, reasonLine, size, span, styleOfState } from '../print.ts'
+import { details, harmless, moment, percentage, rate, size, span, styleOfState, whyWaiting } from '../print.ts'
 import type { AddVerb, Verb } from '../verb.ts'
 
 export const addShow: AddVerb = (program, run) => {
@@ -23,7 +23,7 @@ function jobText(verb: Verb, job: Job): string {
     ['id', job.id],
     ['name', harmless(job.displayName)],
     ['state', verb.paint(styleOfState[job.state], job.state)],
-    ['waiting', job.waiting && harmless(reasonLine(job.waiting))],
+    ['waiting', harmless(whyWaiting(job))],
     ['error', error && harmless(`${error.message} [${error.context}: ${error.code}]${error.httpStatus === null ? '' : ` HTTP status ${error.httpStatus}`}`)],
     ['next attempt', time(error?.retryAt ?? null)],
     ['errors so far', job.errorCount > 0 ? String(job.errorCount) : null],
