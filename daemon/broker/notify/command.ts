@@ -1,0 +1,149 @@
+// The notify command of a job (contract §4 rule 6, BITS §6.7): a program that is run as the owner, by his worker and
+// without a shell, when an event has no endpoint or its call failed. Success acknowledges; a failing program is run
+// again after the delays of a callback, ten times in all until the next start of the daemon. For one event at most
+// one program runs. An event whose job has ended is not news any more.
+import { hasEnded } from '../../../protocol/job.ts'
+import type { NotifyCommand } from '../../../protocol/options.ts'
+import type { JobRecord } from '../../core/job.ts'
+import type { Log } from '../../log.ts'
+import { DueTimes } from '../clock.ts'
+import type { Queue } from '../queue.ts'
+import type { WorkerSource } from '../workers/worker-link.ts'
+import { CallLines } from './call-lines.ts'
+import { presentEvent, type DeliveredEvent } from './delivery.ts'
+import { retryDelayMs, type CallbackSettings } from './settings.ts'
+
+export interface CommandsOptions {
+  readonly queue: Queue
+  readonly workers: WorkerSource
+  /** PATH, HOME, USER and LOGNAME of an owner, made from nothing. */
+  readonly environmentOf: (ownerId: string) => Promise<Readonly<Record<string, string>>>
+  readonly socketPath: string
+  readonly acknowledge: (event: DeliveredEvent) => Promise<boolean>
+  /** The event is settled, or its job has no command any more. */
+  readonly onSettled: (jobId: string) => void
+  readonly settings: () => CallbackSettings
+  readonly log: Log
+}
+
+const runsAtMost = 10
+/** A program that hangs must not keep the owner's worker for ever. */
+const runWithinMs = 3_600_000
+const graceMs = 5000
+
+interface Run {
+  readonly event: DeliveredEvent
+  /** It was acknowledged before, and replayed to an endpoint that failed. */
+  readonly isReplay: boolean
+  /** Programs that were started, or could not be. */
+  runs: number
+  /** Those and the times when there was no worker. */
+  failures: number
+}
+
+export function isCommandKind(kind: DeliveredEvent['kind']): kind is 'transferred' | 'error' {
+  return kind === 'transferred' || kind === 'error'
+}
+
+export class Commands {
+  readonly #options: CommandsOptions
+  /** By sequence. One that has failed too often stays, so that it is not begun anew. */
+  readonly #runs = new Map<number, Run>()
+  readonly #lines: CallLines
+  readonly #due: DueTimes
+  #closed = false
+
+  constructor(options: CommandsOptions) {
+    this.#options = options
+    this.#lines = new CallLines(() => options.settings().atOncePerUser)
+    this.#due = new DueTimes((sequence) => this.#line(Number(sequence)))
+  }
+
+  /** Whether the event is the command's now. */
+  has(sequence: number): boolean {
+    return this.#runs.has(sequence)
+  }
+
+  start(event: DeliveredEvent): void {
+    const { sequence, jobId } = event
+    if (this.#closed || this.#runs.has(sequence) || !this.#options.queue.get(jobId)?.options.notify.command) return
+    this.#runs.set(sequence, { event, isReplay: !this.#isPending(event), runs: 0, failures: 0 })
+    this.#line(sequence)
+  }
+
+  /** The job has ended, or has another command: what was tried does not count. */
+  forget(jobId: string): void {
+    for (const [sequence, { event }] of this.#runs) if (event.jobId === jobId) this.#forget(sequence)
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#due.close()
+    this.#lines.close()
+  }
+
+  #isPending({ jobId, sequence }: DeliveredEvent): boolean {
+    return this.#options.queue.unacknowledgedOf(jobId).some((event) => event.sequence === sequence)
+  }
+
+  #forget(sequence: number): void {
+    this.#runs.delete(sequence)
+    this.#due.clear(String(sequence))
+  }
+
+  #line(sequence: number): void {
+    const run = this.#runs.get(sequence)
+    const job = run && this.#options.queue.get(run.event.jobId)
+    if (run && job) this.#lines.ask(job.owner.id, 'first', () => this.#begin(run))
+  }
+
+  #begin(run: Run): Promise<void> | null {
+    const { queue, onSettled } = this.#options
+    const { event } = run
+    if (this.#closed || this.#runs.get(event.sequence) !== run) return null
+    const job = queue.get(event.jobId)
+    const command = job?.options.notify.command
+    const isNews = job && !hasEnded(job.state) && (this.#isPending(event) || (run.isReplay && presentEvent(job)?.sequence === event.sequence))
+    if (isNews && command) return this.#run(run, job, command)
+    this.#forget(event.sequence)
+    onSettled(event.jobId)
+    return null
+  }
+
+  async #run(run: Run, job: JobRecord, command: NotifyCommand): Promise<void> {
+    const { acknowledge, onSettled, settings, log } = this.#options
+    const { event } = run
+    const isDone = (await this.#succeeds(run, job, command)) && (await acknowledge(event))
+    if (this.#closed || this.#runs.get(event.sequence) !== run) return
+    if (isDone) {
+      this.#forget(event.sequence)
+      return onSettled(event.jobId)
+    }
+    run.failures++
+    if (run.runs < runsAtMost) this.#due.set(String(event.sequence), retryDelayMs(settings(), run.failures))
+    else log.warn({ jobId: job.id, kind: event.kind, runs: run.runs }, 'the notify command failed too often; it is run again after the next start')
+  }
+
+  async #succeeds(run: Run, job: JobRecord, { program, args }: NotifyCommand): Promise<boolean> {
+    const { workers, environmentOf, socketPath, log } = this.#options
+    const { kind } = run.event
+    try {
+      const own = { BACKHAUL_JOB_ID: job.id, BACKHAUL_EVENT: kind, BACKHAUL_SOCKET: socketPath }
+      const environment = { ...await environmentOf(job.owner.id), ...own }
+      const worker = await workers.workerOf(job.owner.id)
+      const release = worker.hold()
+      try {
+        run.runs++
+        const order = { program, args: [...args, job.id, kind], environment, timeoutMs: runWithinMs }
+        const { exitCode, message } = await worker.request('command.run', order, runWithinMs + graceMs)
+        log.debug({ jobId: job.id, kind, exitCode, message }, 'the notify command was run')
+        return exitCode === 0
+      } finally {
+        release()
+      }
+    } catch (error) {
+      if (!this.#closed) log.warn({ err: error, jobId: job.id, kind }, 'the notify command could not be run')
+      return false
+    }
+  }
+}
