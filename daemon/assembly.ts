@@ -24,6 +24,7 @@ import { Views } from './broker/views.ts'
 import { Waiters } from './broker/waiters.ts'
 import { accountOf } from './broker/workers/account.ts'
 import { WorkerPool } from './broker/workers/pool.ts'
+import { systemAuthorities } from './broker/workers/trust.ts'
 import { spawnWorker, type WorkerProcess } from './broker/workers/spawn.ts'
 import type { Configuration } from './config.ts'
 import type { Log } from './log.ts'
@@ -75,7 +76,7 @@ async function furnish({ at, configuration, activatedFd, log }: AssemblyOptions,
   const workers = new WorkerPool({
     start: startWorker, log,
     idleSeconds: () => configuration().transfer.workerIdleSeconds,
-    certificateAuthorities: () => configuration().transfer.certificateAuthorities.map((file) => readFileSync(file, 'utf8')),
+    certificateAuthorities: () => readAuthorities(configuration().transfer.certificateAuthorities),
     logLevel: () => at.logLevel ?? configuration().log.level,
   })
   const transfers = new Transfers({ queue, workers, live, clocks, log, filesAtOnce: () => configuration().transfer.filesAtOnce })
@@ -130,6 +131,12 @@ async function furnish({ at, configuration, activatedFd, log }: AssemblyOptions,
       await store.close()
     },
   }
+}
+
+/** With authorities of its own a worker does not look at the system's by itself, so they go along. */
+function readAuthorities(files: readonly string[]): string[] {
+  const system = systemAuthorities()
+  return files.length === 0 ? [] : [...(system === null ? [] : [system]), ...files].map((file) => readFileSync(file, 'utf8'))
 }
 
 /** A process that is the owner; root switches to him, everybody else can only be himself. */

@@ -8,6 +8,7 @@ import { after, before, test } from 'node:test'
 import { createInterface } from 'node:readline'
 import { libc } from '../libc.ts'
 import { accountOf, groupIdOf, type Account } from './account.ts'
+import { systemAuthorities } from './trust.ts'
 import { spawnWorker, type SpawnOptions, type WorkerProcess } from './spawn.ts'
 
 const onlyRoot = process.getuid?.() === 0 && process.platform === 'linux' ? false : 'needs root on Linux to become another user'
@@ -159,9 +160,11 @@ test('the environment is built from nothing', { skip: process.platform === 'win3
       const { TSX_DISABLE_CACHE, TSX_TSCONFIG_PATH, ...environment } = seen.environment
       assert.equal(TSX_DISABLE_CACHE, '1')
       assert.ok(TSX_TSCONFIG_PATH?.endsWith('tsconfig.json'))
+      const authorities = systemAuthorities()
       const { username, homedir } = onlyRoot === false ? { username: name, homedir: '/nowhere' } : os.userInfo()
       assert.deepEqual(environment, {
         PATH: '/usr/local/bin:/usr/bin:/bin', HOME: homedir, USER: username, LOGNAME: username, LANG: 'C', TZ: 'UTC',
+        ...(authorities === null ? {} : { NODE_EXTRA_CA_CERTS: authorities }),
       })
       assert.equal(seen.folder, '/')
     })

@@ -10,6 +10,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { Account } from './account.ts'
 import { keepDescriptorsToOurselves } from './inheritance.ts'
 import { readLogLines } from './log-lines.ts'
+import { systemAuthorities } from './trust.ts'
 
 export interface WorkerProcess {
   /** `null`: there was no process to be had. `exited` tells why. */
@@ -119,6 +120,8 @@ function environmentFor(account: Account | null): Record<string, string> {
     const value = process.env[key]
     if (value !== undefined) environment[key] = value
   }
+  const authorities = systemAuthorities()
+  if (authorities !== null) environment['NODE_EXTRA_CA_CERTS'] = authorities
   return environment
 }
 
