@@ -11,6 +11,7 @@ import { History } from './broker/history.ts'
 import { JobClocks } from './broker/job-clocks.ts'
 import { LiveProgress } from './broker/live.ts'
 import type { Broker } from './broker/methods/call.ts'
+import { Notifier } from './broker/notify/notifier.ts'
 import { Queue } from './broker/queue.ts'
 import { Connections } from './broker/rpc/connections.ts'
 import { Dispatch } from './broker/rpc/dispatch.ts'
@@ -41,23 +42,26 @@ export interface AssemblyOptions {
   readonly configuration: () => Configuration
   readonly activatedFd: number | null
   readonly log: Log
+  /** Tests put another program in the place of the worker; no flag does. */
+  readonly workerProgram?: string
 }
 
 const dayMs = 86_400_000
 
 /** @throws StoreUnusable, AlreadyRunning, or an error whose message is for the person who started the daemon */
-export async function assemble({ at, configuration, activatedFd, log }: AssemblyOptions): Promise<Assembly> {
+export async function assemble(options: AssemblyOptions): Promise<Assembly> {
+  const { at, log } = options
   mkdirSync(at.state, { recursive: true, mode: 0o700 })
   const store = await LevelStore.open(join(at.state, 'queue'), log)
   try {
-    return await furnish({ at, configuration, activatedFd, log }, store)
+    return await furnish(options, store)
   } catch (error) {
     await store.close()
     throw error
   }
 }
 
-async function furnish({ at, configuration, activatedFd, log }: AssemblyOptions, store: LevelStore): Promise<Assembly> {
+async function furnish({ at, configuration, activatedFd, log, workerProgram }: AssemblyOptions, store: LevelStore): Promise<Assembly> {
   const loaded = await load(store, log)
   const history = new History(store)
   const queue = new Queue({
@@ -74,7 +78,7 @@ async function furnish({ at, configuration, activatedFd, log }: AssemblyOptions,
   queue.onCommitted((committed) => clocks.take(committed))
 
   const workers = new WorkerPool({
-    start: startWorker, log,
+    start: (ownerId, ownerLog) => startWorker(ownerId, ownerLog, workerProgram), log,
     idleSeconds: () => configuration().transfer.workerIdleSeconds,
     certificateAuthorities: () => readAuthorities(configuration().transfer.certificateAuthorities),
     logLevel: () => at.logLevel ?? configuration().log.level,
@@ -100,9 +104,14 @@ async function furnish({ at, configuration, activatedFd, log }: AssemblyOptions,
     forgetHistory: () => history.forget(now() - configuration().jobs.historyDays * dayMs, (jobId) => queue.get(jobId) !== null),
   })
   for (const job of queue.all()) if (job.cleaning) void ending.remove(job.id)
+  const notifier = new Notifier({
+    queue, views, workers, log, past: history, progress: live, startSequence: loaded.sequence, socketPath: at.socket,
+    settings: () => configuration().callbacks,
+    accountOf: (ownerId) => accountOf(Number(ownerId)),
+  })
 
   const broker: Broker = {
-    queue, views, live, clocks, history, ending, transfers, waiters, workers, limits: () => configuration().limits,
+    queue, views, live, clocks, history, ending, transfers, waiters, notifier, workers, limits: () => configuration().limits,
     instance: { id: randomUUID(), mode: at.mode, startedAt, platform: process.platform },
   }
   const connections = new Connections({
@@ -115,6 +124,9 @@ async function furnish({ at, configuration, activatedFd, log }: AssemblyOptions,
     onError: (error) => log.error({ err: error }, 'a connection could not be accepted'),
   })
 
+  // Notify commands may call us, so not before we can be called.
+  notifier.start()
+
   return {
     jobs: loaded.jobs.length,
     reload: () => scheduler.look(),
@@ -126,6 +138,7 @@ async function furnish({ at, configuration, activatedFd, log }: AssemblyOptions,
       await queue.close()
       await ending.close()
       waiters.close()
+      await notifier.close()
       await connections.close()
       await workers.close()
       await store.close()
@@ -140,12 +153,13 @@ function readAuthorities(files: readonly string[]): string[] {
 }
 
 /** A process that is the owner; root switches to him, everybody else can only be himself. */
-async function startWorker(ownerId: string, log: Log): Promise<WorkerProcess> {
+async function startWorker(ownerId: string, log: Log, main: string | undefined): Promise<WorkerProcess> {
   const logLine = (line: string): void => log.info({ line }, 'worker')
   const ownUid = process.getuid?.()
-  if (ownUid === undefined || String(ownUid) === ownerId) return spawnWorker({ account: null, log: logLine })
+  const program = main === undefined ? {} : { main }
+  if (ownUid === undefined || String(ownUid) === ownerId) return spawnWorker({ account: null, log: logLine, ...program })
   if (ownUid !== 0) throw new Error(`only root can run a process as another user (${ownerId})`)
   const account = await accountOf(Number(ownerId))
   if (!account) throw new Error(`there is no user ${ownerId} (any more)`)
-  return spawnWorker({ account, log: logLine })
+  return spawnWorker({ account, log: logLine, ...program })
 }

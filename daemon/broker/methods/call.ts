@@ -9,6 +9,7 @@ import type { Ending } from '../ending.ts'
 import type { History } from '../history.ts'
 import type { JobClocks } from '../job-clocks.ts'
 import type { LiveProgress } from '../live.ts'
+import type { Notifier } from '../notify/notifier.ts'
 import type { Queue } from '../queue.ts'
 import type { Connection } from '../rpc/connection.ts'
 import type { Transfers } from '../transfers.ts'
@@ -25,6 +26,7 @@ export interface Broker {
   readonly ending: Ending
   readonly transfers: Transfers
   readonly waiters: Waiters
+  readonly notifier: Notifier
   readonly workers: WorkerSource
   readonly limits: () => Limits
   readonly instance: { readonly id: string; readonly mode: 'system' | 'user'; readonly startedAt: number; readonly platform: string }

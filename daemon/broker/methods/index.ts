@@ -1,6 +1,10 @@
 // The table of methods; leaving one out does not compile.
 import type { MethodName } from '../../../protocol/methods.ts'
 import type { MethodOf } from './call.ts'
+import { callbackRegister } from './callback-register.ts'
+import { callbackUnregister } from './callback-unregister.ts'
+import { eventsUnwatch } from './events-unwatch.ts'
+import { eventsWatch } from './events-watch.ts'
 import { fileGet } from './file-get.ts'
 import { fileList } from './file-list.ts'
 import { fileUpdate } from './file-update.ts'
@@ -42,8 +46,8 @@ export const methodTable: { readonly [Name in MethodName]: MethodOf<Name> } = {
   'file.update': fileUpdate,
   'job.replaceRemotePrefix': notYet,
   'job.takeOwnership': notYet,
-  'callback.register': notYet,
-  'callback.unregister': notYet,
-  'events.watch': notYet,
-  'events.unwatch': notYet,
+  'callback.register': callbackRegister,
+  'callback.unregister': callbackUnregister,
+  'events.watch': eventsWatch,
+  'events.unwatch': eventsUnwatch,
 }

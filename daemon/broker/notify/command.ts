@@ -10,14 +10,14 @@ import { DueTimes } from '../clock.ts'
 import type { Queue } from '../queue.ts'
 import type { WorkerSource } from '../workers/worker-link.ts'
 import { CallLines } from './call-lines.ts'
+import { commandEnvironment, type OwnerAccount } from './command-environment.ts'
 import { presentEvent, type DeliveredEvent } from './delivery.ts'
 import { retryDelayMs, type CallbackSettings } from './settings.ts'
 
 export interface CommandsOptions {
   readonly queue: Queue
   readonly workers: WorkerSource
-  /** PATH, HOME, USER and LOGNAME of an owner, made from nothing. */
-  readonly environmentOf: (ownerId: string) => Promise<Readonly<Record<string, string>>>
+  readonly accountOf: (ownerId: string) => Promise<OwnerAccount | null>
   readonly socketPath: string
   readonly acknowledge: (event: DeliveredEvent) => Promise<boolean>
   /** The event is settled, or its job has no command any more. */
@@ -125,11 +125,10 @@ export class Commands {
   }
 
   async #succeeds(run: Run, job: JobRecord, { program, args }: NotifyCommand): Promise<boolean> {
-    const { workers, environmentOf, socketPath, log } = this.#options
+    const { workers, accountOf, socketPath, log } = this.#options
     const { kind } = run.event
     try {
-      const own = { BACKHAUL_JOB_ID: job.id, BACKHAUL_EVENT: kind, BACKHAUL_SOCKET: socketPath }
-      const environment = { ...await environmentOf(job.owner.id), ...own }
+      const environment = commandEnvironment(job, kind, await accountOf(job.owner.id), socketPath)
       const worker = await workers.workerOf(job.owner.id)
       const release = worker.hold()
       try {

@@ -14,6 +14,7 @@ import type { Connection } from '../rpc/connection.ts'
 import type { WorkerSource } from '../workers/worker-link.ts'
 import { CallLines } from './call-lines.ts'
 import { Commands } from './command.ts'
+import type { OwnerAccount } from './command-environment.ts'
 import { isDeliveredEvent, type DeliveredEvent, type Views } from './delivery.ts'
 import { connectionEndpoint, type Endpoint } from './endpoint.ts'
 import { Modifications } from './modification.ts'
@@ -27,8 +28,8 @@ export interface NotifierOptions {
   readonly queue: Queue
   readonly views: Views
   readonly workers: WorkerSource
-  /** PATH, HOME, USER and LOGNAME of an owner, made from nothing, for his notify commands. */
-  readonly environmentOf: (ownerId: string) => Promise<Readonly<Record<string, string>>>
+  /** Name and home of an owner, for the environment of his notify commands. */
+  readonly accountOf: (ownerId: string) => Promise<OwnerAccount | null>
   readonly past: Past
   /** Where progress is told, by job. */
   readonly progress: { onProgress(listener: (jobId: string) => void): void }
