@@ -87,6 +87,7 @@ export class BodyWriter {
 }
 
 function takeBuffer(expected: number | null): Buffer {
-  if (expected !== null && expected < largestBuffer) return Buffer.allocUnsafeSlow(Math.max(expected, 1))
+  // One byte more than expected, so that it shows if a server sends too much.
+  if (expected !== null && expected + 1 < largestBuffer) return Buffer.allocUnsafeSlow(expected + 1)
   return spare.pop() ?? Buffer.allocUnsafeSlow(largestBuffer)
 }

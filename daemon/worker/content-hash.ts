@@ -17,7 +17,8 @@ export async function hashOf(file: PartialFile, length: number, algorithm: strin
     if (count === 0) raise(failure('local-file-changed', 'The temporary file is shorter than it was.'))
     hash.update(piece.subarray(0, count))
     at += count
-    await nextTurn(undefined, { signal })
+    await nextTurn()
+    signal.throwIfAborted()
   }
   return hash
 }

@@ -4,7 +4,7 @@
 // was judged; nothing is reported durable before it was flushed; the last report says where a later attempt may go on.
 import { createHash, type Hash } from 'node:crypto'
 import { failure } from '../../protocol/failures.ts'
-import type { ReportName, Reports, ResumePoint, TransferOrder, Validator } from '../link/messages.ts'
+import type { ReportName, Reports, ResumePoint, TransferOrder } from '../link/messages.ts'
 import { BodyWriter } from './body-writer.ts'
 import type { Connections } from './connections.ts'
 import { hashOf, isExpected } from './content-hash.ts'
@@ -13,7 +13,7 @@ import { askFor, type Ask, type Body } from './fetch-span.ts'
 import { openPlace, type Folders } from './folders.ts'
 import { PartialFile } from './partial-file.ts'
 import { firstTarget, isFailure } from './request.ts'
-import { mayResume } from './response.ts'
+import { remoteOf, resumePointOf, unknownRemote, usableResumePoint, type Remote } from './resume-point.ts'
 import { localTotal, nextSpan, spansOf, type Span } from './spans.ts'
 
 const checkpointBytes = 16 * 1024 * 1024
@@ -32,12 +32,6 @@ export interface Surroundings {
   readonly connections: Connections
   readonly folders: Folders
   readonly report: Report
-}
-
-interface Remote {
-  readonly bytesTotal: number | null
-  readonly validator: Validator | null
-  readonly modifiedAt: number | null
 }
 
 export class Download {
@@ -61,8 +55,7 @@ export class Download {
     this.#order = order
     this.#around = around
     this.#spans = spansOf(order.ranges)
-    const { validator = null, modifiedAt = null, bytesTotal = null } = order.resumePoint ?? {}
-    this.#remote = { validator, modifiedAt, bytesTotal: order.ranges === null ? bytesTotal : null }
+    this.#remote = remoteOf(order)
   }
 
   /** Resolves when the last report was sent. */
@@ -109,7 +102,7 @@ export class Download {
     const { localName, temporaryName, checksum } = this.#order
     const { folder } = openPlace(this.#around.folders, localName)
     try {
-      this.#file = PartialFile.open(folder, temporaryName, this.#usableResumePoint())
+      this.#file = PartialFile.open(folder, temporaryName, usableResumePoint(this.#order))
     } finally {
       folder.release()
     }
@@ -193,7 +186,7 @@ export class Download {
 
   #startOver(): void {
     this.#empty()
-    this.#remote = { bytesTotal: null, validator: null, modifiedAt: null }
+    this.#remote = unknownRemote
     if (this.#isConnected) this.#around.report('transfer.checkpoint', { transferId: this.#order.transferId, resumePoint: this.#resumePoint() })
   }
 
@@ -245,18 +238,8 @@ export class Download {
     return this.#file ?? raise(failure('internal-error', 'Something went wrong inside the service.'))
   }
 
-  #usableResumePoint(): ResumePoint | null {
-    const { resumePoint, http } = this.#order
-    if (resumePoint === null) return null
-    const isComplete = resumePoint.bytesTotal !== null && resumePoint.durable[0]?.[1] === resumePoint.bytesTotal
-    const isUsable = isComplete || (http.method.toUpperCase() === 'GET' && mayResume(resumePoint.validator, resumePoint.bytesTotal))
-    return isUsable ? resumePoint : { ...resumePoint, durable: [] }
-  }
-
   #resumePoint(): ResumePoint {
-    const { inode, durable } = this.#opened()
-    const bytesTotal = localTotal(this.#spans, this.#remote.bytesTotal)
-    return { inode, bytesTotal, durable: durable > 0 ? [[0, durable]] : [], validator: this.#remote.validator, modifiedAt: this.#remote.modifiedAt }
+    return resumePointOf(this.#opened(), this.#spans, this.#remote)
   }
 
   /** Where nothing was opened, what was known before still holds. */

@@ -4,7 +4,7 @@
 // whatever went wrong first. It does not judge, retry, or write.
 import { failure } from '../../protocol/failures.ts'
 import type { Connection } from './connections.ts'
-import { raise } from './failure-from.ts'
+import { codeOf, raise } from './failure-from.ts'
 import type { AnswerHead } from './response.ts'
 import type { Tap } from './wire.ts'
 
@@ -69,10 +69,7 @@ class Answer implements Tap {
         onResponseStart: (_, status, answered) => this.#guard(() => this.#head(status, answered)),
         onResponseData: (_, bytes) => this.#guard(() => this.#piece(bytes)),
         onResponseEnd: () => this.#guard(() => this.#ended()),
-        // Taking the body off the client ends the client's own request; that is no failure.
-        onResponseError: (_, error) => {
-          if (!wire.isTapped) this.#fail(error)
-        },
+        onResponseError: (_, error) => this.#guard(() => this.#broke(error)),
       })
     } catch (error) {
       this.#fail(error)
@@ -131,6 +128,16 @@ class Answer implements Tap {
     if (length !== null && this.#received < length) raise(failure('connection-closed', 'The answer ended before the end of the file.'))
     if (length !== null && this.#hasExcess()) raise(failure('invalid-server-response', 'The server sent more than it had announced.'))
     this.#finish(this.#keepsAlive)
+  }
+
+  #broke(error: Error): void {
+    // Taking the body off the client ends the client's own request; that is no failure.
+    if (this.#exchange.connection.wire.isTapped) return
+    if (this.#plan?.sink === null) return this.#finish(false)
+    // The client calls any broken answer with a length a contradiction; one that only ends early was cut.
+    const isCut = codeOf(error) === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH' && this.#plan?.length != null && this.#received < this.#plan.length
+    if (isCut) raise(failure('connection-closed', 'The answer ended before the end of the file.'))
+    throw error
   }
 
   /** Did bytes come along with the last piece that belong to no answer? */

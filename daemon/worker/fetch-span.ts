@@ -10,6 +10,8 @@ import { ifRangeOf, judgeResponse, type AnswerHead, type Asked, type Judgement }
 
 const connectLimitMs = 30_000
 const headLimitMs = 30_000
+/** What a report may carry. */
+const longestRemoteName = 8192
 
 export type Body = Extract<Judgement, { kind: 'body' }>
 
@@ -62,7 +64,8 @@ async function askOver(connection: Connection, ask: Ask, target: Target, hops: n
   const onHead = (head: AnswerHead): BodyPlan => {
     judgement = judgeResponse(asked, head, Date.now())
     if (judgement.kind !== 'body') return { sink: null, length: announcedLength(head) }
-    const remoteName = order.http.redirects === 'allow-report' && hops > 0 ? target.url.href : null
+    const isToldOf = order.http.redirects === 'allow-report' && hops > 0 && target.url.href.length <= longestRemoteName
+    const remoteName = isToldOf ? target.url.href : null
     return { sink: ask.onBody(judgement, remoteName), length: judgement.length }
   }
   const range = asked.ranged ? `${asked.from}-${asked.to === null ? '' : asked.to - 1}` : null

@@ -27,9 +27,10 @@ export class Folders {
   open(path: string): Folder {
     const known = this.#open.get(path)
     if (known) {
+      // Last used, last in the row.
       this.#open.delete(path)
-      const now = statSync(path)
-      if (now.dev === known.dev && now.ino === known.ino) {
+      const now = statSync(path, { throwIfNoEntry: false })
+      if (now?.dev === known.dev && now.ino === known.ino) {
         this.#open.set(path, known)
         return known.acquire()
       }

@@ -8,7 +8,8 @@ import { headerValue, parseContentRange, parseDate, parseLength, retryAfterMs, t
 
 export interface AnswerHead {
   readonly status: number
-  readonly version: '1.0' | '1.1'
+  /** `null`: something that is neither. */
+  readonly version: '1.0' | '1.1' | null
   /** Names in lower case. */
   readonly headers: AnswerHeaders
   /** Did the answer come over TLS? There the end of a connection can be forged, so it cannot end a body. */
@@ -46,6 +47,7 @@ const redirects: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
 
 export function judgeResponse(asked: Asked, head: AnswerHead, now: number): Judgement {
   const { status, headers } = head
+  if (head.version === null) return invalid('The server speaks another version of HTTP than it was asked in.')
   if (redirects.has(status)) {
     const location = headerValue(headers, 'location')
     if (location.kind === 'one' && location.value.length <= 8192) return { kind: 'redirect', status, location: location.value }

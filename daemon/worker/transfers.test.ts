@@ -1,6 +1,7 @@
 // A real worker process against a real server that is wrong in many ways. Every case runs with a small file, which
 // comes through the HTTP client, and with a large one, which is read from the socket: both must end alike.
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -26,6 +27,20 @@ after(async () => {
   await origin.close()
   rmSync(folder, { recursive: true })
 })
+
+/** Why no file system can be mounted here; `false` when one can. */
+function mountProblem(): string | false {
+  const place = mkdtempSync(join(tmpdir(), 'backhaul-mount-'))
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'backhaul-test', place], { stdio: 'ignore' })
+    execFileSync('umount', [place], { stdio: 'ignore' })
+    return false
+  } catch (error) {
+    return `no file system can be mounted here: ${error instanceof Error ? error.message : ''}`
+  } finally {
+    rmSync(place, { recursive: true })
+  }
+}
 
 const sizes = { small: 20_000, large: 3_000_000 }
 const contents = { small: randomBytes(sizes.small), large: randomBytes(sizes.large) }
@@ -117,6 +132,9 @@ for (const size of ['small', 'large'] as const satisfies Size[]) {
   const failing: [string, Script, FailureCode][] = [
     ['that is shorter than announced', { body, announcedLength: body.length + 10, cutAfter: body.length, cut: 'end' }, 'connection-closed'],
     ['that is longer than announced', { raw: Buffer.concat([Buffer.from(`HTTP/1.1 200 OK\r\nContent-Length: ${body.length - 10}\r\n\r\n`), body]) }, 'invalid-server-response'],
+    ['that another answer follows', { raw: Buffer.concat([Buffer.from(`HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: ${body.length}\r\n\r\n`), body, Buffer.from('HTTP/1.1 200 OK\r\n')]) }, 'invalid-server-response'],
+    ['cut off before a connection that was to close', { raw: Buffer.concat([Buffer.from(`HTTP/1.0 200 OK\r\nContent-Length: ${body.length + 1}\r\n\r\n`), body]) }, 'connection-closed'],
+    ['with neither head nor length', { raw: Buffer.concat([Buffer.from('HTTP/1.1 204 No Content\r\n\r\n'), body]) }, 'http-error'],
     ['cut in the middle of its chunks', { body, framing: 'chunked', cutAfter: half, cut: 'end' }, 'connection-closed'],
     ['with a broken chunk', { raw: Buffer.concat([Buffer.from(`HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${body.length.toString(16)}\r\n`), body, Buffer.from('\r\nxyz\r\n')]) }, 'invalid-server-response'],
     ['with two lengths', { body, headers: { 'Content-Length': String(body.length + 1) } }, 'invalid-server-response'],
@@ -134,6 +152,21 @@ for (const size of ['small', 'large'] as const satisfies Size[]) {
     test(`a ${size} file ${what} fails with ${code}`, async () => {
       const file = localFile()
       assertFailed(await run(route(script), file), code)
+    })
+  }
+
+  const head = `Content-Length: ${body.length}\r\n\r\n`
+  const odd: [string, string, string][] = [
+    ['an unexpected 100', 'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\n\r\nHTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n', head],
+    ['many interim answers', `${'HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n'.repeat(100)}HTTP/1.1 200 OK\r\n`, head],
+    ['HTTP/1.0', 'HTTP/1.0 200 OK\r\n', head],
+    ['HTTP/1.0 and no length', 'HTTP/1.0 200 OK\r\n', '\r\n'],
+    ['no reason', 'HTTP/1.1 200\r\n', head],
+  ]
+  for (const [what, begin, end] of odd) {
+    test(`a ${size} file after ${what} arrives whole`, async () => {
+      const file = localFile()
+      assertDone(await run(route({ raw: Buffer.concat([Buffer.from(begin + end), body]) }), file), file, body)
     })
   }
 
@@ -251,12 +284,44 @@ test('what cannot be reached fails by its name', async () => {
   assertFailed(await run('/', { ...localFile(), localName: join(folder, 'no-such-folder', 'file') }), 'folder-not-found')
 })
 
+test('a full disk is noticed before the bytes are fetched, and while they are', { skip: mountProblem() }, async () => {
+  const full = mkdtempSync(join(tmpdir(), 'backhaul-full-'))
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'backhaul-test', full])
+  try {
+    const file = { localName: join(full, 'file'), temporaryName: 'BH1.tmp', resumePoint: null }
+    const announced = route({ body: contents.large })
+    assert.deepEqual(assertFailed(await run(announced, file), 'disk-full')?.durable, [])
+    const resumePoint = assertFailed(await run(route({ body: contents.large, framing: 'chunked' }), file), 'disk-full')
+    assert.ok((resumePoint?.durable[0]?.[1] ?? 0) <= 1024 * 1024)
+    assert.deepEqual(await worker.order('files.remove', { files: [{ ...file, resumePoint }] }), { failures: [null] })
+  } finally {
+    // The worker may still hold the folder that it keeps for the next file.
+    execFileSync('umount', ['-l', full])
+    rmSync(full, { recursive: true })
+  }
+})
+
 test('many transfers at once do not mix', async () => {
   const bodies = Array.from({ length: 30 }, (_, index) => randomBytes(index % 3 === 0 ? 700_000 : 5000))
   await Promise.all(bodies.map(async (body) => {
     const file = localFile()
     assertDone(await run(route({ body, pace: { bytes: 100_000, everyMs: 1 } }), file), file, body)
   }))
+})
+
+test('a killed worker loses nothing that it had reported durable', async () => {
+  const body = randomBytes(20_000_000)
+  const path = route(({ count }) => ({ body, ...(count === 0 ? { cutAfter: 18_000_000, cut: 'stall' as const } : {}) }))
+  const checksum = { algorithm: 'sha256' as const, value: createHash('sha256').update(body).digest('hex') }
+  const own = await startWorker()
+  const file = localFile()
+  await own.order('transfer.start', orderFor(origin.url(path), file))
+  const { params } = await own.until(({ name }) => name === 'transfer.checkpoint')
+  process.kill(own.pid, 'SIGKILL')
+  await own.exit
+  const { resumePoint } = params as Extract<Reported, { name: 'transfer.checkpoint' }>['params']
+  assertDone(await run(path, { ...file, resumePoint }, { checksum }), file, body)
+  assert.equal(origin.requestsFor(path)[1]?.headers.range, `bytes=${resumePoint.durable[0]?.[1]}-`)
 })
 
 test('when the link closes, what is there is flushed and the worker ends in order', async () => {

@@ -27,7 +27,6 @@ export class Transfers {
     const download = new Download(order, { connections: this.#connections, folders: this.folders, report: this.#report })
     const ended = download.run().finally(() => {
       this.#running.delete(order.transferId)
-      if (this.#running.size === 0 && this.#clock) this.#stopClock(this.#clock)
     })
     this.#running.set(order.transferId, { download, ended })
     this.#clock ??= setInterval(() => this.#tick(), tickMs)
@@ -44,16 +43,19 @@ export class Transfers {
     for (const { download } of running) download.stop()
     await Promise.all(running.map(({ ended }) => ended))
     this.#connections.close()
-    this.folders.close()
+    this.#stopClock()
   }
 
   #tick(): void {
     const now = performance.now()
     for (const { download } of this.#running.values()) download.tick(now)
+    if (this.#running.size === 0) this.#stopClock()
   }
 
-  #stopClock(clock: NodeJS.Timeout): void {
-    clearInterval(clock)
+  #stopClock(): void {
+    if (this.#clock) clearInterval(this.#clock)
     this.#clock = null
+    // An idle worker keeps nobody from unmounting a disk.
+    this.folders.close()
   }
 }

@@ -6,6 +6,7 @@
 import { connect as connectPlain, type Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 import { connect as connectSecure, type ConnectionOptions, type SecureContext } from 'node:tls'
+import { ReadPace } from './read-pace.ts'
 
 export interface Tap {
   /** Where the next bytes of the body shall land; never empty. */
@@ -36,6 +37,7 @@ export class Wire {
   #tap: Tap | null = null
   #waitingTap: Tap | null = null
   #room: Buffer | null = null
+  #pace = new ReadPace()
   #end: { readonly error: Error | null } | null = null
   #firstBytes = Buffer.alloc(0)
   /** The last bytes that the facade was given; their end shows whether more came than belonged to an answer. */
@@ -83,8 +85,9 @@ export class Wire {
   }
 
   /** Which HTTP the last answer began with. */
-  get version(): '1.0' | '1.1' {
-    return this.#firstBytes.toString('latin1').startsWith('HTTP/1.0') ? '1.0' : '1.1'
+  get version(): '1.0' | '1.1' | null {
+    const begin = this.#firstBytes.toString('latin1')
+    return begin.startsWith('HTTP/1.1') ? '1.1' : begin.startsWith('HTTP/1.0') ? '1.0' : null
   }
 
   /** Has the server said anything since the facade was given out? */
@@ -136,9 +139,10 @@ export class Wire {
     if (this.#tap) {
       if (this.#room) this.#tap.filled(count)
       else this.#tap.take(Buffer.from(buffer.buffer, buffer.byteOffset, count))
-      return true
+      return this.#rest(count)
     }
     const bytes = Buffer.from(buffer.subarray(0, count))
+    if (this.#firstBytes.length === 0) hideContinue(bytes)
     if (this.#firstBytes.length < 8) this.#firstBytes = Buffer.concat([this.#firstBytes, bytes.subarray(0, 8)])
     if (!this.#facade) {
       // Nobody asked for this: the server is out of step.
@@ -147,6 +151,14 @@ export class Wire {
     }
     this.lastFed = bytes
     return this.#facade.push(bytes)
+  }
+
+  /** Leaves the socket alone for as long as its pace says; `false` stops the reading. */
+  #rest(count: number): boolean {
+    const waitMs = this.#tap ? this.#pace.after(count, performance.now()) : 0
+    if (waitMs === 0) return true
+    setTimeout(() => this.#socket.resume(), waitMs)
+    return false
   }
 
   #switch(tap: Tap): void {
@@ -166,6 +178,19 @@ export class Wire {
     } else if (error) this.#facade?.destroy(error)
     else this.#facade?.push(null)
     this.onIdleEnd?.()
+  }
+}
+
+/**
+ * An unexpected 100 may be ignored (RFC 9110 §15.2.1), but the HTTP client takes offence: it gets to see a 102. Looks
+ * at the interim answers that come together at the beginning, which is how servers send them.
+ */
+function hideContinue(bytes: Buffer): void {
+  for (let at = 0; /^HTTP\/1\.1 1\d\d$/.test(bytes.toString('latin1', at, at + 12));) {
+    if (bytes.toString('latin1', at + 9, at + 12) === '100') bytes.write('102', at + 9, 'latin1')
+    const end = bytes.indexOf('\r\n\r\n', at)
+    if (end === -1) return
+    at = end + 4
   }
 }
 

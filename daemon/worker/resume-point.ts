@@ -1,0 +1,34 @@
+// What is kept of a file between attempts: which bytes are on the disk for good and what proves that the remote
+// file is still the one they came from. Pure.
+import type { ResumePoint, TransferOrder, Validator } from '../link/messages.ts'
+import { mayResume } from './response.ts'
+import { localTotal, type Span } from './spans.ts'
+
+/** What answers said about the remote file so far. */
+export interface Remote {
+  readonly bytesTotal: number | null
+  readonly validator: Validator | null
+  readonly modifiedAt: number | null
+}
+
+export const unknownRemote: Remote = { bytesTotal: null, validator: null, modifiedAt: null }
+
+/** The total of a resume point is that of the local file; with ranges the remote file's is another. */
+export function remoteOf({ resumePoint, ranges }: TransferOrder): Remote {
+  if (resumePoint === null) return unknownRemote
+  const { validator, modifiedAt, bytesTotal } = resumePoint
+  return { validator, modifiedAt, bytesTotal: ranges === null ? bytesTotal : null }
+}
+
+/** Without bytes where nothing would prove that they still fit; a file that is complete needs no proof. */
+export function usableResumePoint({ resumePoint, http }: TransferOrder): ResumePoint | null {
+  if (resumePoint === null) return null
+  const isComplete = resumePoint.bytesTotal !== null && resumePoint.durable[0]?.[1] === resumePoint.bytesTotal
+  const isUsable = isComplete || (http.method.toUpperCase() === 'GET' && mayResume(resumePoint.validator, resumePoint.bytesTotal))
+  return isUsable ? resumePoint : { ...resumePoint, durable: [] }
+}
+
+export function resumePointOf(file: { readonly inode: string; readonly durable: number }, spans: readonly Span[], remote: Remote): ResumePoint {
+  const { inode, durable } = file
+  return { inode, durable: durable > 0 ? [[0, durable]] : [], ...remote, bytesTotal: localTotal(spans, remote.bytesTotal) }
+}
