@@ -71,7 +71,7 @@ export const layers: readonly Layer[] = [
     why: 'store, notify and workers do not know each other',
   },
   {
-    files: 'daemon/broker/methods/**', may: ['daemon/broker/methods/**', 'daemon/broker/*.ts', 'daemon/broker/notify/**', ...contracts, ...decisions],
+    files: 'daemon/broker/methods/**', may: ['daemon/broker/methods/**', 'daemon/broker/*.ts', 'daemon/broker/notify/**', ...contracts, ...decisions], mayNot: ['daemon/broker/store/**'],
     why: 'a method checks, asks the queue or the registrations, and answers; it knows no connection and no store',
   },
   {

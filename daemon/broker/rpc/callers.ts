@@ -3,7 +3,7 @@ import { Refusal } from '../../../protocol/refusals.ts'
 import type { Caller } from '../../core/access.ts'
 import { systemUidMaximum } from '../workers/account-files.ts'
 import { accountOf, memberOf } from '../workers/account.ts'
-import type { Identity } from './identity.ts'
+import type { Identity } from './peer-identity.ts'
 
 export interface CallersOptions {
   readonly mode: 'system' | 'user'

@@ -2,7 +2,7 @@
 // user namespace. Every length and errno is checked; an option number that means something else on an odd architecture fails by length.
 import { readFileSync } from 'node:fs'
 import { errno, koffi, libc, systemError } from '../libc.ts'
-import type { Identity } from './identity.ts'
+import type { Identity } from './peer-identity.ts'
 
 const socketLevel = 1
 const peerCredentials = 17

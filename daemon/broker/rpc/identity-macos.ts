@@ -2,7 +2,7 @@
 // Written from the headers, NOT RUN on a Mac yet. Every length, version and errno is checked, so that a mistake here refuses
 // connections and lets nobody in.
 import { libc, systemError } from '../libc.ts'
-import type { Identity } from './identity.ts'
+import type { Identity } from './peer-identity.ts'
 
 const localLevel = 0
 const localPeerCredentials = 1

@@ -3,7 +3,7 @@
 // gives Node their descriptors (and sets a security descriptor, which Node cannot either) gets an answer from this file.
 // The process is opened before the pipe is asked again, so that a pid that was given anew in between is noticed.
 import { koffi } from '../libc.ts'
-import type { Identity } from './identity.ts'
+import type { Identity } from './peer-identity.ts'
 
 const queryLimitedInformation = 0x1000
 const tokenQuery = 0x0008

@@ -6,7 +6,8 @@ import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import { after, before, test } from 'node:test'
-import { identify, type Identity } from './identity.ts'
+import { identify } from './identity.ts'
+import type { Identity } from './peer-identity.ts'
 import { sidText } from './identity-windows.ts'
 
 const isRoot = process.getuid?.() === 0

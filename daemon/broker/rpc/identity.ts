@@ -6,17 +6,7 @@ import type net from 'node:net'
 import { linuxPeer } from './identity-linux.ts'
 import { macosPeer } from './identity-macos.ts'
 import { windowsPeer } from './identity-windows.ts'
-
-export interface Identity {
-  /** The uid in decimal; on Windows the SID. What owners are compared by. */
-  readonly id: string
-  readonly uid: number
-  readonly gid: number
-  /** For logs only: by the time anybody looks, it may be another process. */
-  readonly pid: number
-  /** All groups of the caller, the primary one first. */
-  readonly groups: readonly number[]
-}
+import type { Identity } from './peer-identity.ts'
 
 const peers: { readonly [platform in NodeJS.Platform]?: (fd: number) => Identity } = {
   linux: linuxPeer,

@@ -1,7 +1,7 @@
 // What can be known about users from files alone: /etc/passwd and /etc/group, where koffi is missing, and which uids are those of
 // services, from /etc/login.defs. Lines that are not of the right form are passed over, as the C library does.
 import { readFileSync } from 'node:fs'
-import type { Account } from './account.ts'
+import type { Account } from './account-record.ts'
 
 /** What shadow takes where login.defs names none. */
 const defaultSystemUidMaximum = 999

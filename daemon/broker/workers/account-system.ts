@@ -2,7 +2,7 @@
 // and grow their buffer as they say. The structure of macOS is written from its headers and NOT RUN there yet; on Windows there is no
 // such call, and the accounts of callers will have to come from their tokens.
 import { errno, koffi, libc, systemError } from '../libc.ts'
-import type { Account } from './account.ts'
+import type { Account } from './account-record.ts'
 
 const firstBufferBytes = 4096
 /** A group may have tens of thousands of members, and all of their names go into the buffer. */

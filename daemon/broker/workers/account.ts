@@ -3,16 +3,8 @@
 // believed for a minute; one that is not there is asked for again each time. It decides nothing about what an account may do.
 import { accountFromFile, groupIdFromFile } from './account-files.ts'
 import { accountFromSystem, groupIdFromSystem } from './account-system.ts'
+import type { Account } from './account-record.ts'
 import { libc } from '../libc.ts'
-
-export interface Account {
-  readonly uid: number
-  /** The primary group. */
-  readonly gid: number
-  readonly name: string
-  readonly home: string
-  readonly shell?: string
-}
 
 const rememberedMs = 60_000
 const rememberedAtMost = 4096
