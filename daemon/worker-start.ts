@@ -68,7 +68,8 @@
     }
   }
 
-  /** prctl(2) PR_SET_NO_NEW_PRIVS, so that no program run for the owner gains rights; and no core dumps (RLIMIT_CORE, setrlimit(2)). */
+  /** prctl(2) PR_SET_NO_NEW_PRIVS, so that no program run for the owner gains rights; by setrlimit(2) no core dumps, and not more
+   * descriptors than transfers can need: the hard limit of the broker is not meant for users. */
   const harden = () => {
     if (process.platform !== 'linux') return
     try {
@@ -76,7 +77,10 @@
       const libc = createRequire(self)('koffi').load(null)
       const prctl = libc.func('int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)')
       const setrlimit = libc.func('int setrlimit(int resource, const void *limit)')
-      if (prctl(38, 1, 0, 0, 0) !== 0 || setrlimit(4, new Uint8Array(16)) !== 0) throw new Error('the kernel refused')
+      const getrlimit = libc.func('int getrlimit(int resource, void *limit)')
+      const openFiles = new BigUint64Array(2)
+      if (prctl(38, 1, 0, 0, 0) !== 0 || setrlimit(4, new Uint8Array(16)) !== 0 || getrlimit(7, openFiles) !== 0) throw new Error('the kernel refused')
+      if ((openFiles[1] ?? 0n) > 8192n && setrlimit(7, new BigUint64Array([8192n, 8192n])) !== 0) throw new Error('the kernel refused')
     } catch (error) {
       // A second wall, not the first: the rights are given up already. It must be seen, and must not stop jobs.
       fs.writeSync(2, `this worker could not forbid itself new privileges: ${error}\n`)
