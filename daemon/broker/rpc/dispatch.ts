@@ -33,7 +33,9 @@ export class Dispatch {
 
   #call(name: MethodName, params: unknown, call: Call, turns: Turns): unknown {
     const checked = methods[name].params.safeParse(params ?? {})
-    if (!checked.success) throw invalidParams(issuesOf(checked.error.issues))
+    const unseen = unseenNames(params, [])
+    if (!checked.success) throw invalidParams([...issuesOf(checked.error.issues), ...unseen])
+    if (unseen.length > 0) throw invalidParams(unseen)
     // Each method takes the params of its own schema, which the table guarantees and the loop over names cannot say.
     const method = methodTable[name] as AnyMethod
     const act = (): unknown => method(checked.data as never, call)
@@ -56,4 +58,11 @@ function issuesOf(issues: readonly ZodIssue[]): Issue[] {
     const at = path.map((step) => (typeof step === 'number' ? step : String(step)))
     return code === 'unrecognized_keys' && keys ? keys.map((key) => ({ path: [...at, key], message: 'is not known' })) : [{ path: at, message }]
   })
+}
+
+/** A member named `__proto__` is an own one after `JSON.parse`, and zod drops it without a word. */
+function unseenNames(value: unknown, path: Issue['path']): Issue[] {
+  if (typeof value !== 'object' || value === null) return []
+  const members: [string | number, unknown][] = Array.isArray(value) ? [...value.entries()] : Object.entries(value)
+  return members.flatMap(([name, member]) => (name === '__proto__' ? [{ path: [...path, name], message: 'is not known' }] : unseenNames(member, [...path, name])))
 }
