@@ -7,6 +7,7 @@ import { Program, refuse, settledJob, silence } from './support/program.ts'
 const daemon = await Daemon.start({ config: '[callbacks]\nretrySeconds = 0.05\nretryMaximumSeconds = 0.2\n' })
 const origin = await startOrigin()
 origin.route('/file', { body: Buffer.alloc(1000, 7) })
+origin.route('/missing', { status: 404 })
 const open: Program[] = []
 afterEach(() => { for (const program of open.splice(0)) program.close() })
 after(async () => {
