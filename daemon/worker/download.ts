@@ -11,7 +11,7 @@ import { hashOf, isExpected } from './content-hash.ts'
 import { asError, localFailure, raise } from './failure-from.ts'
 import { askFor, type Ask, type Body } from './fetch-span.ts'
 import { openPlace, type Folders } from './folders.ts'
-import { PartialFile } from './partial-file.ts'
+import { PartialFile, refuseImpossible } from './partial-file.ts'
 import { firstTarget, isFailure } from './request.ts'
 import { remoteOf, resumePointOf, unknownRemote, usableResumePoint, type Remote } from './resume-point.ts'
 import { localTotal, nextSpan, spansOf, type Span } from './spans.ts'
@@ -100,8 +100,9 @@ export class Download {
 
   async #receive(): Promise<void> {
     const { localName, temporaryName, checksum } = this.#order
-    const { folder } = openPlace(this.#around.folders, localName)
+    const { folder, name } = openPlace(this.#around.folders, localName)
     try {
+      refuseImpossible(folder, name)
       this.#file = PartialFile.open(folder, temporaryName, usableResumePoint(this.#order))
     } finally {
       folder.release()

@@ -1,7 +1,7 @@
 // The partial file: opened beside the local name and never through a link, written at offsets, flushed at
 // checkpoints. The invariants: only a regular file of our own with one name is ever written; what `durable` says
 // was flushed before it said so; bytes beyond it count for nothing and are written again.
-import { close, constants, fdatasync, fstatSync, ftruncateSync, openSync, readSync, statfsSync, writeSync, type Stats } from 'node:fs'
+import { close, constants, fdatasync, fstatSync, ftruncateSync, lstatSync, openSync, readSync, statfsSync, writeSync, type Stats } from 'node:fs'
 import { failure } from '../../protocol/failures.ts'
 import type { ResumePoint } from '../link/messages.ts'
 import { codeOf, raise } from './failure-from.ts'
@@ -114,6 +114,12 @@ export class PartialFile {
     this.#isNamed = true
     if (this.#starts === starts) this.#durable = written
   }
+}
+
+/** Can a file have this local name in the end? Better asked before it was fetched. Throws what the system says of a name that is too long. */
+export function refuseImpossible(folder: Folder, name: string): void {
+  const found = lstatSync(folder.child(name), { throwIfNoEntry: false })
+  if (found?.isDirectory()) raise(failure('not-a-regular-file', 'Under the local name there is a folder.'))
 }
 
 export function inodeOf(stats: Pick<Stats, 'dev' | 'ino'>): string {
