@@ -43,7 +43,7 @@ export class Connections {
   readonly #timers = new Map<Connection, NodeJS.Timeout>()
   readonly #sessions = new Map<string, Buffer>()
   #trust: SecureContext | null = null
-  #undici: Promise<typeof import('undici')> | null = null
+  #createClient: Promise<typeof Client> | null = null
 
   trust(certificateAuthorities: readonly string[]): void {
     this.#trust = certificateAuthorities.length > 0 ? createSecureContext({ ca: [...rootCertificates, ...certificateAuthorities] }) : null
@@ -65,9 +65,14 @@ export class Connections {
       this.#sessions.set(origin, session)
       if (this.#sessions.size > rememberedSessions) this.#sessions.delete(this.#sessions.keys().next().value ?? '')
     }
-    const { Client } = await (this.#undici ??= import('undici'))
+    const createClient = await this.#loadClient()
     const wire = await Wire.open({ secure, host, port, trust: this.#trust }, this.#sessions.get(origin) ?? null, remember, signal)
-    return new Connection(origin, wire, Client)
+    return new Connection(origin, wire, createClient)
+  }
+
+  #loadClient(): Promise<typeof Client> {
+    // By its default export, which is all that a package in the older module format has once it is in a bundle.
+    return this.#createClient ??= import('undici').then((undici) => undici.default.Client)
   }
 
   /** Takes a connection back whose answer was read to the end. */
@@ -75,8 +80,7 @@ export class Connections {
     let fresh = connection
     if (connection.client.destroyed) {
       // A tapped body has used the client up, but not the wire.
-      const { Client } = await (this.#undici ??= import('undici'))
-      fresh = new Connection(connection.origin, connection.wire, Client)
+      fresh = new Connection(connection.origin, connection.wire, await this.#loadClient())
       fresh.answers = connection.answers
     }
     const idle = this.#idle.get(fresh.origin) ?? []

@@ -27,9 +27,9 @@ export class Folders {
   open(path: string): Folder {
     const known = this.#open.get(path)
     if (known) {
+      const now = statSync(path, { throwIfNoEntry: false })
       // Last used, last in the row.
       this.#open.delete(path)
-      const now = statSync(path, { throwIfNoEntry: false })
       if (now?.dev === known.dev && now.ino === known.ino) {
         this.#open.set(path, known)
         return known.acquire()

@@ -59,6 +59,23 @@ test('files of every size and framing come over TLS, and connections are used ag
   }
 })
 
+test('a slow file over TLS that was cut arrives whole', { skip }, async () => {
+  assert.ok(named)
+  const origin = await startOrigin(named)
+  try {
+    const body = randomBytes(20_000_000)
+    origin.route('/file', ({ count }) => count === 0 ? { body, pace: { bytes: 20_000, everyMs: 4 }, cutAfter: 1_000_000, cut: 'reset' } : { body })
+    const file = localFile()
+    const first = await worker.transfer(orderFor(origin.url('/file'), file))
+    assert.equal(first.name, 'transfer.failed')
+    const { resumePoint } = first.params as Extract<Reported, { name: 'transfer.failed' }>['params']
+    assert.equal(codeOf(await worker.transfer(orderFor(origin.url('/file'), { ...file, resumePoint }))), 'transfer.done')
+    assert.ok(readFileSync(join(folder, file.temporaryName)).equals(body))
+  } finally {
+    await origin.close()
+  }
+})
+
 test('a cut connection is never taken for the end of a file', { skip }, async () => {
   assert.ok(named)
   const origin = await startOrigin(named)

@@ -37,14 +37,16 @@ export class Wire {
   #tap: Tap | null = null
   #waitingTap: Tap | null = null
   #room: Buffer | null = null
-  #pace = new ReadPace()
+  /** `null` over TLS: there a read gives one record and not what has gathered. */
+  readonly #pace: ReadPace | null
   #end: { readonly error: Error | null } | null = null
   #firstBytes = Buffer.alloc(0)
   /** The last bytes that the facade was given; their end shows whether more came than belonged to an answer. */
   lastFed: Buffer | null = null
   onIdleEnd: (() => void) | null = null
 
-  private constructor(open: (onread: { buffer: () => Buffer; callback: (count: number, bytes: Uint8Array) => boolean }) => Socket) {
+  private constructor(open: (onread: { buffer: () => Buffer; callback: (count: number, bytes: Uint8Array) => boolean }) => Socket, secure: boolean) {
+    this.#pace = secure ? null : new ReadPace()
     this.#socket = open({ buffer: () => this.#nextBuffer(), callback: (count, bytes) => this.#received(count, bytes) })
   }
 
@@ -55,7 +57,7 @@ export class Wire {
       const wire = new Wire((onread) => {
         if (!secure) return connectPlain({ host, port, onread, noDelay: true })
         return connectSecure(secureOptions(endpoint, session, onread))
-      })
+      }, secure)
       const socket = wire.#socket
       const abort = (): void => {
         socket.destroy()
@@ -155,7 +157,9 @@ export class Wire {
 
   /** Leaves the socket alone for as long as its pace says; `false` stops the reading. */
   #rest(count: number): boolean {
-    const waitMs = this.#tap ? this.#pace.after(count, performance.now()) : 0
+    // A full room says nothing about what waits behind it.
+    if (!this.#pace || !this.#tap || count === this.#room?.length) return true
+    const waitMs = this.#pace.after(count, performance.now())
     if (waitMs === 0) return true
     setTimeout(() => this.#socket.resume(), waitMs)
     return false
