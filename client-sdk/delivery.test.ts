@@ -2,8 +2,7 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { after, before, test, type TestContext } from 'node:test'
-import { Refusal } from '../protocol/refusals.ts'
+import { after, before, test } from 'node:test'
 import { connect } from './client.ts'
 import { startDaemonProcess, type DaemonProcess } from './test/daemon-process.ts'
 import { startOrigin, type Origin } from './test/origin.ts'
@@ -11,34 +10,16 @@ import { until } from './test/scripted-daemon.ts'
 
 let daemon: DaemonProcess
 let origin: Origin
-let hasCallbacks = false
-let hasWatch = false
 before(async () => {
   daemon = await startDaemonProcess()
   origin = await startOrigin()
-  await using client = await connect({ socket: daemon.socket })
-  hasCallbacks = await isOffered(client.call('callback.register', { all: true }))
-  hasWatch = await isOffered(client.call('events.watch', {}))
 })
 after(async () => {
   await origin.close()
   await daemon.close()
 })
 
-async function isOffered(call: Promise<unknown>): Promise<boolean> {
-  return await call.then(() => true, (error: unknown) => {
-    if (error instanceof Refusal && error.kind === 'not-supported') return false
-    throw error
-  })
-}
-
-function skipUnless(t: TestContext, isThere: boolean): boolean {
-  if (!isThere) t.skip('this daemon does not offer it yet')
-  return !isThere
-}
-
-test('a handler that completes the job from inside gets the file published', async (t) => {
-  if (skipUnless(t, hasCallbacks)) return
+test('a handler that completes the job from inside gets the file published', async () => {
   const body = randomBytes(20_000)
   origin.serve('/handled', body)
   const localName = join(daemon.folder, 'handled')
@@ -57,8 +38,7 @@ test('a handler that completes the job from inside gets the file published', asy
   await registration.close()
 })
 
-test('what happened while nobody was registered is replayed, and again by the SDK itself after the daemon was killed', async (t) => {
-  if (skipUnless(t, hasCallbacks)) return
+test('what happened while nobody was registered is replayed, and again by the SDK itself after the daemon was killed', async () => {
   origin.serve('/replayed', randomBytes(1000))
   await using client = await connect({ socket: daemon.socket })
   const job = await client.createJob({
@@ -76,8 +56,7 @@ test('what happened while nobody was registered is replayed, and again by the SD
   await job.cancel()
 })
 
-test('a handler that throws is called again with the same delivery', async (t) => {
-  if (skipUnless(t, hasCallbacks)) return
+test('a handler that throws is called again with the same delivery', async () => {
   origin.refuse('/failing', 404)
   await using client = await connect({ socket: daemon.socket, onError: () => {} })
   const attempts: [string, number, string][] = []
@@ -97,8 +76,7 @@ test('a handler that throws is called again with the same delivery', async (t) =
   await job.cancel()
 })
 
-test('a watch sees a job from its creation to its end', async (t) => {
-  if (skipUnless(t, hasWatch)) return
+test('a watch sees a job from its creation to its end', async () => {
   origin.serve('/watched', randomBytes(1000))
   await using client = await connect({ socket: daemon.socket })
   const watch = client.watch({ application: 'watched' })

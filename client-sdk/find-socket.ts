@@ -26,8 +26,8 @@ export function surroundings(environment: Readonly<Record<string, string | undef
 }
 
 /** Opens the named socket, or the first of the usual ones that answers. Rejects with `no-daemon`. */
-export async function findSocket(named?: string): Promise<OpenedSocket> {
-  const at = surroundings()
+export async function findSocket(named?: string, environment: Readonly<Record<string, string | undefined>> = process.env): Promise<OpenedSocket> {
+  const at = surroundings(environment)
   const chosen = named ?? (at.environment['BACKHAUL_SOCKET'] || undefined)
   const paths = chosen === undefined ? socketCandidates(at) : [chosen]
   const reasons: string[] = []

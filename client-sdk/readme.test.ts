@@ -4,7 +4,6 @@ import { once } from 'node:events'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { connect, Refusal } from './index.ts'
 import { startDaemonProcess } from './test/daemon-process.ts'
 import { startOrigin } from './test/origin.ts'
 
@@ -25,10 +24,6 @@ test('every example of the README runs as it stands', async (t) => {
       .replaceAll('https://example.org/', origin.url('/'))
       .replaceAll("'/srv/", `'${daemon.folder}/srv/`)
     const path = join(daemon.folder, `example-${at}.mjs`)
-    if (example.includes('callbacks(') && !await hasCallbacks(daemon.socket)) {
-      t.diagnostic('this daemon has no callbacks yet')
-      continue
-    }
     // What stays open by intention would keep the example going.
     const close = /\nconst registration/.test(code) ? '\nawait registration.close()\nclient.close()\n' : ''
     await writeFile(path, code + close)
@@ -41,11 +36,3 @@ test('every example of the README runs as it stands', async (t) => {
   assert.equal(await readFile(join(daemon.folder, 'srv', 'images', 'disk.iso'), 'utf8'), 'disk')
   assert.equal(await readFile(join(daemon.folder, 'srv', 'a.bin'), 'utf8'), 'a')
 })
-
-async function hasCallbacks(socket: string): Promise<boolean> {
-  await using client = await connect({ socket })
-  return await client.callbacks({ all: true }, { jobError() {} }).then(() => true, (error: unknown) => {
-    if (error instanceof Refusal && error.kind === 'not-supported') return false
-    throw error
-  })
-}

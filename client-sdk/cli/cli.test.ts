@@ -189,6 +189,23 @@ test('ping and stats answer, for people and for programs', async () => {
   assert.match((await backhaul('stats')).stdout, /^jobs /)
 })
 
+test('watch --json prints one event per line until Ctrl-C', async () => {
+  const { child, ended } = begin('watch', '--json', '--application', 'watched')
+  let seen = ''
+  child.stdout?.on('data', (bytes: Buffer) => { seen += bytes.toString() })
+  // The watch has begun at some moment; jobs are made until it tells of one.
+  await using client = await connect({ socket: daemon.socket })
+  await until(async () => {
+    await (await client.createJob({ displayName: 'w', application: 'watched' })).cancel()
+    return seen.includes('"ended"')
+  }, 'an event')
+  child.kill('SIGINT')
+  const { exitCode, stdout } = await ended
+  assert.equal(exitCode, 130)
+  const kinds = stdout.trimEnd().split('\n').map((line) => (JSON.parse(line) as { kind: string }).kind)
+  assert.ok(kinds.includes('created') && kinds.includes('ended'), kinds.join())
+})
+
 test('a reader of stdout that goes away is no crash', async () => {
   const { child, ended } = begin('list', '--json')
   child.stdout?.destroy()

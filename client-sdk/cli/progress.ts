@@ -1,5 +1,5 @@
 // One job moving, drawn on a terminal: a bar with rate and time to go, redrawn by cli-progress at most five times a
-// second. Where stderr is no terminal there is no bar; only the waits after a failure are told, each once.
+// second. Where stderr is no terminal there is no bar; only failures that are waited out are told, each reason once.
 import { SingleBar } from 'cli-progress'
 import type { Job } from '../../protocol/job.ts'
 import { harmless, percentage, rate, retryTime, shortened, size, span, whyWaiting } from './print.ts'
@@ -48,12 +48,13 @@ function openBar(stream: NodeJS.WriteStream): ProgressLine {
 }
 
 function tellWaits(remark: (text: string) => void): ProgressLine {
-  let told = 0
+  let told = ''
   return {
     show(job) {
-      if (job.state !== 'transient-error' || job.errorCount <= told) return
-      told = job.errorCount
-      remark(harmless(`${retryTime(job)}: ${job.error?.message ?? 'the transfer failed'}`))
+      const reason = job.error?.message ?? 'the transfer failed'
+      if (job.state !== 'transient-error' || reason === told) return
+      told = reason
+      remark(harmless(`${retryTime(job)}: ${reason}`))
     },
     say: remark,
     close() {},
