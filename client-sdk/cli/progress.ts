@@ -18,7 +18,7 @@ export function openProgress(stream: NodeJS.WriteStream, remark: (text: string) 
 function openBar(stream: NodeJS.WriteStream): ProgressLine {
   let latest: Job | null = null
   const bar = new SingleBar({
-    stream,
+    stream: withoutReturn(stream),
     format: () => latest ? progressText(latest, stream.columns || 80) : '',
     fps: 5,
     hideCursor: true,
@@ -45,6 +45,13 @@ function openBar(stream: NodeJS.WriteStream): ProgressLine {
     },
     close,
   }
+}
+
+/** In the end the package goes back to where its bar began, which is another line once the shell wrote some (Ctrl-Z). */
+function withoutReturn(stream: NodeJS.WriteStream): NodeJS.WriteStream {
+  const same: NodeJS.WriteStream = Object.create(stream)
+  const isPosition = (text: unknown): boolean => text === '\u001b7' || text === '\u001b8'
+  return Object.assign(same, { write: (text: string | Uint8Array) => isPosition(text) || stream.write(text) })
 }
 
 function tellWaits(remark: (text: string) => void): ProgressLine {
