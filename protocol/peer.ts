@@ -17,8 +17,8 @@ export interface PeerOptions {
   readonly onBreach: (kind: RefusalKind) => void
   /** A method threw something that is no refusal: log it, give back the incident number that the caller is told. */
   readonly onDefect: (error: unknown, method: string) => string
-  /** Called when the number of calls under way has changed. */
-  readonly onLoad?: (callsUnderWay: number) => void
+  /** Called when a call of `method` has begun or ended, with the number of calls that are under way now. */
+  readonly onLoad?: (callsUnderWay: number, method: string) => void
   /** The longest line taken, in bytes; 1 MiB unless told. */
   readonly maximumLineBytes?: number
 }
@@ -49,11 +49,11 @@ export function createPeer(options: PeerOptions): Peer {
   const client = new JSONRPCClient(async (message) => write(message), () => nextId++)
 
   const runMethod = async (request: JSONRPCRequest): Promise<JSONRPCResponse | null> => {
-    options.onLoad?.(++underWay)
+    options.onLoad?.(++underWay, request.method)
     try {
       return await server.receive(request)
     } finally {
-      options.onLoad?.(--underWay)
+      options.onLoad?.(--underWay, request.method)
     }
   }
 

@@ -5,7 +5,7 @@ import type net from 'node:net'
 import { Refusal, type RefusalKind } from '../../../protocol/refusals.ts'
 import type { Log } from '../../log.ts'
 import { callerOf, type CallersOptions } from './callers.ts'
-import type { Dispatch } from './dispatch.ts'
+import { outOfTurn, type Dispatch } from './dispatch.ts'
 import { FairShare } from './fair-share.ts'
 import { identify } from './identity.ts'
 import { Session } from './session.ts'
@@ -56,7 +56,7 @@ export class Connections {
 
   #open(socket: net.Socket, caller: Session['caller']): void {
     const session = new Session({
-      id: ++this.#lastId, socket, caller, fairShare: this.#fairShare, log: this.#options.log,
+      id: ++this.#lastId, socket, caller, fairShare: this.#fairShare, log: this.#options.log, isPatient: (method) => outOfTurn.has(method),
       methods: (connection) => this.#options.dispatch.methodsFor(connection),
       onDefect: (error, method) => {
         const incident = randomUUID().slice(0, 8)

@@ -12,7 +12,7 @@ const changing: ReadonlySet<MethodName> = new Set([
   'job.addFiles', 'job.update', 'job.resume', 'job.suspend', 'job.cancel', 'job.complete', 'job.replaceRemotePrefix', 'job.takeOwnership', 'file.update',
 ])
 /** It may take for ever, so nothing waits behind it. */
-const outOfTurn: ReadonlySet<MethodName> = new Set(['job.wait'])
+export const outOfTurn: ReadonlySet<string> = new Set(['job.wait'])
 
 type AnyMethod = (params: never, call: Call) => unknown
 

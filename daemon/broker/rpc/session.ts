@@ -14,6 +14,8 @@ export interface SessionOptions {
   readonly caller: Caller
   readonly methods: (connection: Connection) => ReadonlyMap<string, Method>
   readonly fairShare: FairShare
+  /** A call that does nothing but wait; it uses up none of the caller's share. */
+  readonly isPatient: (method: string) => boolean
   readonly onDefect: (error: unknown, method: string) => string
   readonly log: Log
 }
@@ -47,7 +49,7 @@ export class Session implements Connection {
       send: (line) => this.#send(line),
       onBreach: (kind) => this.#breach(kind),
       onDefect: options.onDefect,
-      onLoad: (callsUnderWay) => this.#loadChanged(callsUnderWay),
+      onLoad: (callsUnderWay, method) => this.#loadChanged(callsUnderWay, method),
     })
     options.socket.on('data', (bytes: Buffer) => this.#receive(bytes))
     options.socket.on('drain', () => this.#drained())
@@ -130,10 +132,12 @@ export class Session implements Connection {
     this.#socket.destroy()
   }
 
-  #loadChanged(callsUnderWay: number): void {
-    if (callsUnderWay > this.#callsUnderWay) this.#options.fairShare.callStarted(this.caller.id)
-    else this.#options.fairShare.callEnded(this.caller.id)
+  #loadChanged(callsUnderWay: number, method: string): void {
+    const hasBegun = callsUnderWay > this.#callsUnderWay
     this.#callsUnderWay = callsUnderWay
+    const { fairShare, isPatient } = this.#options
+    if (hasBegun && !isPatient(method)) fairShare.callStarted(this.caller.id)
+    if (!hasBegun && !isPatient(method)) fairShare.callEnded(this.caller.id)
     if (callsUnderWay === 0 && this.#socket.readableEnded) setImmediate(() => this.close())
   }
 
