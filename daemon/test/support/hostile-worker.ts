@@ -3,13 +3,13 @@
 import { Socket } from 'node:net'
 import { createInterface } from 'node:readline'
 
-interface Order { readonly id?: number; readonly method?: string; readonly params?: { readonly transferId?: number; readonly remoteName?: string } }
+interface Order { readonly id?: number; readonly method?: string; readonly params?: { readonly transferId?: number; readonly remoteName?: string; readonly files?: readonly unknown[] } }
 
 const link = new Socket({ fd: 3 })
 const send = (text: string): void => void link.write(text)
 const report = (method: string, params: unknown): void => send(`${JSON.stringify({ jsonrpc: '2.0', method, params })}\n`)
 const resumePoint = { inode: '1:1', bytesTotal: 1, durable: [[0, 1]], validator: null, modifiedAt: null }
-let answer: ((id: number) => void) | null = null
+let answer = (id: number, files: number): void => send(`${JSON.stringify({ jsonrpc: '2.0', id, result: { failures: Array(files).fill(null) } })}\n`)
 
 const honest = (transferId: number): void => {
   report('transfer.connected', { transferId, resumePoint: { ...resumePoint, durable: [] }, remoteName: null })
@@ -76,7 +76,7 @@ function flood(text: string): void {
 createInterface({ input: link }).on('line', (line) => {
   const { id, method, params } = JSON.parse(line) as Order
   if (method === 'transfer.start') tricks[params?.remoteName?.split('/').at(-1) ?? '']?.(params?.transferId ?? 0)
-  else if (id !== undefined) answer?.(id)
+  else if (id !== undefined) answer(id, params?.files?.length ?? 0)
 })
 link.on('error', () => process.exit(1)).on('close', () => process.exit(0))
 report('worker.ready', { uid: process.getuid?.() ?? -1, pid: process.pid })
