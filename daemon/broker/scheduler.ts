@@ -90,8 +90,9 @@ export class Scheduler {
     } else if (!present) {
       this.#running.set(id, { id, priority, ownerId: job.owner.id, sliceOver: false })
       this.#due.set(`slice ${id}`, this.#options.timeSliceSeconds() * 1000)
-      this.#setBusy(job)
     } else if (present.priority !== priority) this.#running.set(id, { ...present, priority })
+    // Each time, since the option may have been changed.
+    if (isMoving(job.state)) this.#setBusy(job)
   }
 
   #setRetry(job: JobRecord, error: JobError, isStart: boolean): void {
