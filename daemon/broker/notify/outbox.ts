@@ -82,8 +82,11 @@ export class Outbox {
     }
     told.sort((a, b) => a.event.sequence - b.event.sequence)
     for (const { event } of told) this.#add(event, registration, true)
-    const jobIds = new Set(told.map(({ job }) => job.id))
-    return { count: told.length, begin: () => { for (const id of jobIds) this.settle(id) } }
+    // First what nobody acknowledged, so that a program which dies of something old gets that far.
+    const isNew = (id: string): boolean => queue.unacknowledgedOf(id).length > 0
+    const jobIds = [...new Set(told.map(({ job }) => job.id))]
+    const inOrder = [...jobIds.filter(isNew), ...jobIds.filter((id) => !isNew(id))]
+    return { count: told.length, begin: () => { for (const id of inOrder) this.settle(id) } }
   }
 
   /** The registration is over; what it had not acknowledged goes to whom it belongs now. */
