@@ -25,7 +25,7 @@ export class JobClocks {
     if (!isMoving(after.state)) this.#movingSince.delete(id)
     else if (!before || !isMoving(before.state)) this.#movingSince.set(id, monotonic())
     if (after.troubledSince === null) this.#troubledSince.delete(id)
-    else if (!this.#troubledSince.has(id)) this.#troubledSince.set(id, monotonic())
+    else if (after.troubledSince !== before?.troubledSince) this.#troubledSince.set(id, monotonic())
   }
 
   /** Bytes came. */

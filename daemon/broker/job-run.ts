@@ -126,7 +126,7 @@ export class JobRun {
     if (name === 'transfer.connected' && resumePoint) return this.#connected(index, resumePoint, 'remoteName' in report ? report.remoteName : null)
     if (name === 'transfer.done' && resumePoint) return this.#done(index, resumePoint)
     if (name !== 'transfer.stopped' || resumePoint) {
-      this.#update((job) => ({ job: withProgress(job, index, { resumePoint }), events: [], durable: true }))
+      this.#update((job) => ({ job: withResumePoint(job, index, resumePoint), events: [], durable: true }))
     }
     if (name === 'transfer.failed' && 'failure' in report) this.fail(report.failure, index)
   }
@@ -208,6 +208,13 @@ export class JobRun {
     this.#release()
     this.#resolveEnded()
   }
+}
+
+/** More bytes than were known before end the trouble, also where nobody was told of them in between. */
+function withResumePoint(job: JobRecord, index: number, resumePoint: ResumePoint | null): JobRecord {
+  const moved = withProgress(job, index, { resumePoint })
+  const isMore = durableBytes(resumePoint) > durableBytes(job.files[index]?.progress.resumePoint ?? null)
+  return isMore ? { ...moved, troubledSince: null } : moved
 }
 
 function orderFor(transferId: number, job: JobRecord, file: FileRecord): TransferOrder {

@@ -14,7 +14,11 @@ export interface FailedAt {
 
 /** `null` where the job is in a state in which a failure does not matter any more. */
 export function failJob(job: JobRecord, failure: Failure, at: FailedAt): Transition | null {
-  const { error, troubledSince, retryInMs } = judgeFailure({ failure, options: job.options, troubledSince: job.troubledSince, ...at })
+  const { error, troubledSince, retryInMs } = judgeFailure({
+    failure, options: job.options, ...at, troubledSince: job.troubledSince,
+    // Bytes came with this very report: the clock does not know of them yet.
+    troubledForMs: job.troubledSince === null ? 0 : at.troubledForMs,
+  })
   const happening = retryInMs === null ? { kind: 'failed-fatal', error } as const : { kind: 'failed-transient', error, troubledSince } as const
   return transition(job, happening, at.now, at.spentMs)
 }
