@@ -70,6 +70,7 @@ test('a user whose program never answers delays no other user', { skip: onlyRoot
     assert.equal(programs[0].told.length, 4)
   } finally {
     await daemon.close()
+    await users.gone()
     users.close()
   }
 })
@@ -99,6 +100,7 @@ test("a user is told nothing of another's jobs, and may not name them", { skip: 
     assert.deepEqual([he.told, he.shown], [[], []])
   } finally {
     await daemon.close()
+    await users.gone()
     users.close()
   }
 })

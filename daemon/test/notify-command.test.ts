@@ -141,6 +141,7 @@ test('the command is run as the owner, in system mode', { skip: onlyRoot }, asyn
     assert.deepEqual(runs(), [`${jobId} transferred`, `${owner.uid} ${owner.home} ${owner.name}`])
   } finally {
     await system.close()
+    await users.gone()
     users.close()
   }
 })

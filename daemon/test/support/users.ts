@@ -2,12 +2,13 @@
 // a test says so with `onlyRoot`. The kernel takes a caller's credentials at connect(2), which libuv makes within `net.connect`,
 // so the test process is that user for just this call.
 import { execFileSync } from 'node:child_process'
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import net from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { MethodName, ParamsSent, Result } from '../../../protocol/methods.ts'
 import { createPeer } from '../../../protocol/peer.ts'
+import { readProcess, until } from './daemon.ts'
 
 /** For `skip`: the reason, or `false`. */
 export const onlyRoot = process.getuid?.() === 0 && process.platform === 'linux' ? false : 'needs root on Linux to make users and to become them'
@@ -23,6 +24,8 @@ export interface Users {
   /** 0755, so that every user can reach his home below it. */
   readonly folder: string
   make(name: string, options?: { readonly groups?: readonly string[]; readonly isSystem?: boolean }): User
+  /** Resolves when no process of these users is left: what a worker started may outlive it by a moment. */
+  gone(): Promise<void>
   close(): void
 }
 
@@ -30,6 +33,7 @@ export function openUsers(): Users {
   const folder = mkdtempSync(join(tmpdir(), 'backhaul-users-'))
   chmodSync(folder, 0o755)
   const made: string[] = []
+  const uids = new Set<number>()
   return {
     folder,
     make(short, { groups = [], isSystem = false } = {}) {
@@ -39,15 +43,25 @@ export function openUsers(): Users {
       execFileSync('useradd', [...flags, name], { stdio: ['ignore', 'ignore', 'pipe'] })
       made.push(name)
       const [uid = 0, gid = 0] = ['-u', '-g'].map((which) => Number(execFileSync('id', [which, name], { encoding: 'utf8' })))
+      uids.add(uid)
       mkdirSync(home, { mode: 0o700 })
       chownSync(home, uid, gid)
       return { name, uid, gid, home }
     },
+    gone: () => until(() => !processes().some((pid) => uids.has(uidOf(pid))), 'the end of the processes of the users'),
     close() {
       for (const name of made) execFileSync('userdel', [name], { stdio: 'ignore' })
       rmSync(folder, { recursive: true, force: true })
     },
   }
+}
+
+function processes(): number[] {
+  return readdirSync('/proc').map(Number).filter((pid) => pid > 0)
+}
+
+function uidOf(pid: number): number {
+  return Number(/^Uid:\s*(\d+)/m.exec(readProcess(pid, 'status'))?.[1] ?? -1)
 }
 
 export interface TestCaller {
