@@ -4,6 +4,7 @@ import type { Command } from 'commander'
 import { connect, type Client } from '../client.ts'
 import { surroundings } from '../find-socket.ts'
 import { startDaemon } from '../start.ts'
+import { socketPath } from '../../protocol/address.ts'
 import { packageVersion } from '../../protocol/version.ts'
 import { Refusal } from '../../protocol/refusals.ts'
 import type { ExitCode } from './outcome.ts'
@@ -73,15 +74,34 @@ export class VerbRun implements Verb {
   }
 }
 
+/** A daemon that only restarts is back by then. */
+const restartAfterMs = 3000
+
 async function connectOrStart(socket: string | undefined, remark: (text: string) => void): Promise<Client> {
   const options = { client: { name: 'backhaul-cli', version: packageVersion }, reconnectTimeoutSeconds: 10 }
+  const isNamed = socket !== undefined || Boolean(surroundings().environment['BACKHAUL_SOCKET'])
   try {
-    return await connect({ ...options, socket })
+    const client = await connect({ ...options, socket })
+    if (!isNamed) keepDaemon(client, remark)
+    return client
   } catch (error) {
-    const isNamed = socket !== undefined || Boolean(surroundings().environment['BACKHAUL_SOCKET'])
     if (isNamed || !(error instanceof Refusal) || error.kind !== 'no-daemon') throw error
     const started = await startDaemon()
     remark(`Started a daemon of your own (${started}).`)
-    return await connect({ ...options, socket: started })
+    const client = await connect({ ...options, socket: started })
+    keepDaemon(client, remark)
+    return client
   }
+}
+
+/** Nobody else looks after a daemon of one's own: one that stays away while a verb waits for it is started again. */
+function keepDaemon(client: Client, remark: (text: string) => void): void {
+  if (client.socket !== socketPath('user', surroundings())) return
+  client.on('disconnected', () => {
+    const timer = setTimeout(() => {
+      if (client.isConnected || client.isClosed) return
+      startDaemon().then(() => remark('Started the daemon again.'), (error: unknown) => remark(error instanceof Error ? error.message : String(error)))
+    }, restartAfterMs)
+    timer.unref()
+  })
 }
