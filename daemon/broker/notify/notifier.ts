@@ -129,7 +129,8 @@ export class Notifier {
     this.#watches.take(committed)
     if (hasEnded(after.state)) return this.#forget(after.id)
     if (before && before.owner.id !== after.owner.id) this.#registrations.handOver(before)
-    if (before && JSON.stringify(before.options.notify.command) !== JSON.stringify(after.options.notify.command)) this.#commands.forget(after.id)
+    // What was tried with another command does not count.
+    if (before && before.options !== after.options && hasOtherCommand(before, after)) this.#commands.forget(after.id)
     const isAffected = before !== null && (before.options !== after.options || before.owner !== after.owner
       || before.state !== after.state || before.application !== after.application)
     if (isAffected || events.some(isDeliveredEvent)) this.#outbox.settle(after.id)
@@ -216,6 +217,10 @@ export class Notifier {
       return false
     }
   }
+}
+
+function hasOtherCommand(before: JobRecord, after: JobRecord): boolean {
+  return JSON.stringify(before.options.notify.command) !== JSON.stringify(after.options.notify.command)
 }
 
 function scopeOf({ jobIds, application }: Params<'callback.register'>): Scope {

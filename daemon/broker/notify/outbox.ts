@@ -101,6 +101,7 @@ export class Outbox {
 
   forget(jobId: string): void {
     for (const delivery of [...this.#byJob.get(jobId) ?? []]) this.#drop(delivery)
+    for (const jobIds of this.#jobsOf.values()) jobIds.delete(jobId)
   }
 
   close(): void {

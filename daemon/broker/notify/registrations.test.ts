@@ -50,7 +50,8 @@ test('an explicit job beats an application, which beats all, in whatever order t
   for (const order of [[0, 1, 2], [2, 1, 0], [1, 2, 0], [1, 0, 2]]) {
     const house = new House()
     const job = house.job(ann, 'j', 'app')
-    const made = new Map(order.map((at) => [at, house.add(ann, scopes[at] ?? all)]))
+    const made = new Map<number, Registration>()
+    for (const at of order) made.set(at, house.add(ann, scopes[at] ?? all))
     for (const at of [2, 1, 0]) {
       const winner = made.get(at)
       assert.equal(house.registrations.of(job, 'error'), winner)
