@@ -15,7 +15,8 @@ const carriageReturn = 0x0d
 export class LineReader {
   readonly #maximum: number
   readonly #decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-  #parts: Uint8Array[] = []
+  /** The unfinished line, at the start of a buffer that doubles: bytes that come one by one must not cost an object each. */
+  #buffer = new Uint8Array(0)
   #held = 0
   #ended = false
 
@@ -36,30 +37,33 @@ export class LineReader {
       const length = (end === -1 ? bytes.length : end) - from
       if (this.#held + length > this.#maximum) {
         this.#ended = true
-        this.#parts = []
+        this.#buffer = new Uint8Array(0)
         this.#held = 0
         return onFramed({ kind: 'too-large' })
       }
-      if (end === -1) {
-        if (length > 0) this.#parts.push(bytes.slice(from))
-        this.#held += length
-        return
-      }
+      if (end === -1) return this.#keep(bytes.subarray(from))
       const framed = this.#decode(this.#take(bytes.subarray(from, end)))
       if (framed) onFramed(framed)
       from = end + 1
     }
   }
 
+  #keep(part: Uint8Array): void {
+    const needed = this.#held + part.length
+    if (needed > this.#buffer.length) {
+      const larger = new Uint8Array(Math.max(needed, Math.min(this.#maximum, this.#buffer.length * 2)))
+      larger.set(this.#buffer.subarray(0, this.#held))
+      this.#buffer = larger
+    }
+    this.#buffer.set(part, this.#held)
+    this.#held = needed
+  }
+
   #take(last: Uint8Array): Uint8Array {
     if (this.#held === 0) return last
-    const whole = new Uint8Array(this.#held + last.length)
-    let at = 0
-    for (const part of [...this.#parts, last]) {
-      whole.set(part, at)
-      at += part.length
-    }
-    this.#parts = []
+    this.#keep(last)
+    const whole = this.#buffer.subarray(0, this.#held)
+    this.#buffer = new Uint8Array(0)
     this.#held = 0
     return whole
   }

@@ -17,6 +17,8 @@ export interface PeerOptions {
   readonly onBreach: (kind: RefusalKind) => void
   /** A method threw something that is no refusal: log it, give back the incident number that the caller is told. */
   readonly onDefect: (error: unknown, method: string) => string
+  /** The other side sent what is no message, or called what there is not; the answer said so. */
+  readonly onRefused?: (kind: RefusalKind) => void
   /** Called when a call of `method` has begun or ended, with the number of calls that are under way now. */
   readonly onLoad?: (callsUnderWay: number, method: string) => void
   /** The longest line taken, in bytes; 1 MiB unless told. */
@@ -42,10 +44,17 @@ export function createPeer(options: PeerOptions): Peer {
   const write = (message: unknown): void => {
     if (!closed) options.send(`${JSON.stringify(message)}\n`)
   }
+  const refuse = (id: Id, kind: RefusalKind, sentence?: string): JSONRPCErrorResponse => {
+    options.onRefused?.(kind)
+    return errorResponse(id, new Refusal(kind, {}, sentence))
+  }
   const server = new JSONRPCServer({ errorListener: () => {} })
   for (const [name, method] of options.methods) server.addMethod(name, method)
   server.mapErrorToJSONRPCErrorResponse = (id, error) => errorResponse(id, error instanceof Refusal ? error : new Refusal('internal-error'))
-  server.handleMethodNotFound = async (request) => (request.id === undefined ? null : errorResponse(request.id, new Refusal('method-not-found')))
+  server.handleMethodNotFound = async ({ id }) => {
+    const answer = refuse(id ?? null, 'method-not-found')
+    return id === undefined ? null : answer
+  }
   const client = new JSONRPCClient(async (message) => write(message), () => nextId++)
 
   const runMethod = async (request: JSONRPCRequest): Promise<JSONRPCResponse | null> => {
@@ -63,11 +72,11 @@ export function createPeer(options: PeerOptions): Peer {
       return null
     }
     if (isRequest(message)) return runMethod(message)
-    return Promise.resolve(errorResponse(idOf(message), new Refusal('invalid-request')))
+    return Promise.resolve(refuse(idOf(message), 'invalid-request'))
   }
 
   const acceptBatch = (messages: readonly unknown[]): void => {
-    if (messages.length < 1 || messages.length > 100) return write(errorResponse(null, new Refusal('invalid-request', {}, 'A batch holds 1 to 100 messages.')))
+    if (messages.length < 1 || messages.length > 100) return write(refuse(null, 'invalid-request', 'A batch holds 1 to 100 messages.'))
     const answers = messages.map(accept).filter((answer) => answer !== null)
     void Promise.all(answers).then((all) => {
       const given = all.filter((answer) => answer !== null)
@@ -81,9 +90,9 @@ export function createPeer(options: PeerOptions): Peer {
       message = JSON.parse(text)
     } catch {
       // Not JSON: that is all there is to say about it.
-      return write(errorResponse(null, new Refusal('parse-error')))
+      return write(refuse(null, 'parse-error'))
     }
-    if (isTooDeep(text)) return write(errorResponse(idOf(message), new Refusal('message-too-deep')))
+    if (isTooDeep(text)) return write(refuse(idOf(message), 'message-too-deep'))
     if (Array.isArray(message)) return acceptBatch(message)
     void accept(message)?.then((answer) => {
       if (answer !== null) write(answer)
@@ -98,8 +107,8 @@ export function createPeer(options: PeerOptions): Peer {
       reader.push(bytes, (framed) => {
         if (closed) return
         if (framed.kind === 'line') return acceptLine(framed.text)
-        if (framed.kind === 'not-utf8') return write(errorResponse(null, new Refusal('parse-error')))
-        write(errorResponse(null, new Refusal('message-too-large')))
+        if (framed.kind === 'not-utf8') return write(refuse(null, 'parse-error'))
+        write(refuse(null, 'message-too-large'))
         options.onBreach('message-too-large')
       })
     },

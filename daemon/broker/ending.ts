@@ -112,14 +112,15 @@ export class Ending {
       const release = worker.hold()
       try {
         const { failures } = await worker.request(order, { files: files.map((file) => localFileOf(job, file)) })
-        return failures
+        if (failures.length !== files.length) worker.end('it answered about other files than those it was asked for')
+        else return failures
       } finally {
         release()
       }
     } catch (error) {
       this.#options.log.warn({ err: error, jobId: job.id, order }, 'a worker could not do what was asked')
-      return files.map(() => ({ code: 'worker-lost', message: 'The process that runs as the owner could not do it.' }))
     }
+    return files.map(() => ({ code: 'worker-lost', message: 'The process that runs as the owner could not do it.' }))
   }
 
   async #remove(jobId: string): Promise<void> {

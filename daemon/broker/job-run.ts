@@ -23,6 +23,9 @@ export interface Surroundings {
   readonly job: (jobId: string) => JobRecord | null
 }
 
+/** Stopping flushes at most what came since the last checkpoint. */
+const stopWithinMs = 20_000
+
 interface Moving {
   readonly index: number
   phase: Phase
@@ -70,14 +73,16 @@ export class JobRun {
     this.#endWhenIdle()
   }
 
-  /** Flushes what is there and ends. */
-  async stop(): Promise<void> {
+  /** Flushes what is there and ends; a worker that takes longer than `withinMs` for that is ended. */
+  async stop(withinMs: number = stopWithinMs): Promise<void> {
+    const limit = setTimeout(() => this.worker.end('it does not stop its transfers'), withinMs)
     if (!this.#stopping) {
       this.#stopping = true
       for (const transferId of this.#moving.keys()) this.worker.notify('transfer.stop', { transferId })
       this.#endWhenIdle()
     }
     await this.ended
+    clearTimeout(limit)
   }
 
   /** The worker is gone, and with it every transfer. */

@@ -27,6 +27,8 @@ type TransferReport = Extract<keyof Reports, `transfer.${string}`>
 
 /** While the store is full, what the transfers report is offered to it again this often. */
 const offerAgainMs = 1000
+/** The whole service must be able to stop within the time that its supervisor gives it. */
+const closeWithinMs = 5000
 
 export class Transfers {
   readonly #options: TransfersOptions
@@ -71,14 +73,14 @@ export class Transfers {
   }
 
   /** Resolves when nothing of the job moves any more and what was flushed is recorded. */
-  async stop(jobId: string): Promise<void> {
+  async stop(jobId: string, withinMs?: number): Promise<void> {
     const run = await this.#runs.get(jobId)
-    await run?.stop()
+    await run?.stop(withinMs)
   }
 
   async close(): Promise<void> {
     this.#closed = true
-    await Promise.all([...this.#runs.keys()].map((jobId) => this.stop(jobId)))
+    await Promise.all([...this.#runs.keys()].map((jobId) => this.stop(jobId, closeWithinMs)))
   }
 
   async #begin(jobId: string): Promise<JobRun | null> {

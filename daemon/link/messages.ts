@@ -83,6 +83,19 @@ export interface Orders {
 }
 type Failures = z.infer<typeof failureSchema>
 
+const failures = z.strictObject({ failures: z.array(failureSchema.nullable()).max(100_000) })
+const sentence = z.string().max(2000).nullable()
+
+/** What a worker answers to an order is checked like what it reports. */
+export const answers = {
+  'files.publish': failures,
+  'files.remove': failures,
+  'files.probe': failures,
+  'endpoint.open': z.strictObject({ failure: sentence }),
+  'endpoint.call': z.strictObject({ answered: z.boolean(), message: sentence }),
+  'command.run': z.strictObject({ exitCode: z.int().nullable(), message: sentence }),
+} as const satisfies { readonly [Name in keyof Orders as Orders[Name]['result'] extends void ? never : Name]: z.ZodType<Orders[Name]['result']> }
+
 /** Worker → broker: notifications only. */
 export const reports = {
   'worker.ready': z.strictObject({ uid: z.int(), pid: z.int() }),

@@ -1,8 +1,10 @@
-// The broker's end of a link: orders go out, reports come in and are checked with their schemas. A report that is not
-// in the table, does not fit its schema or comes too fast ends the worker.
+// The broker's end of a link: orders go out, reports and answers come in and are checked with their schemas. Whatever is not in
+// the table, does not fit its schema or comes at the wrong time ends the worker; what comes too fast waits (`link-intake.ts`).
 import { createPeer, type Method, type Peer } from '../../../protocol/peer.ts'
-import { reports, type ReportName, type Reports } from '../../link/messages.ts'
+import { Refusal } from '../../../protocol/refusals.ts'
+import { answers, reports, type ReportName, type Reports } from '../../link/messages.ts'
 import type { Log } from '../../log.ts'
+import { LinkIntake } from './link-intake.ts'
 import type { WorkerLink } from './worker-link.ts'
 import type { WorkerProcess } from './spawn.ts'
 
@@ -17,12 +19,14 @@ export class LinkPeer implements WorkerLink {
   readonly #process: WorkerProcess
   readonly #log: Log
   readonly #peer: Peer
+  readonly #intake: LinkIntake
   readonly #listeners = new Map<ReportName, Set<(report: never) => void>>()
   readonly #onIdleChange: () => void
   #closedListeners: ((reason: string) => void)[] = []
   #closedReason: string | null = null
   #outgoing: string[] = []
   #holds = 0
+  #isReady = false
 
   constructor(process: WorkerProcess, log: Log, onIdleChange: () => void) {
     this.#process = process
@@ -34,13 +38,14 @@ export class LinkPeer implements WorkerLink {
       methods,
       send: (line) => this.#send(line),
       onBreach: (kind) => this.end(`it broke the protocol: ${kind}`),
+      onRefused: (kind) => this.end(`it broke the protocol: ${kind}`),
       onDefect: (error, method) => {
         this.#log.error({ err: error, method }, 'a report of a worker could not be taken')
         this.end('its report could not be taken')
         return 'report'
       },
     })
-    process.link.on('data', (bytes: Buffer) => this.#peer.receive(bytes))
+    this.#intake = new LinkIntake(process.link, (bytes) => this.#peer.receive(bytes))
     process.link.on('close', () => this.#closed('its link closed'))
     void process.exited.then(({ code, signal, reason }) => this.#closed(reason ?? `it exited with ${signal ?? code}`))
   }
@@ -53,8 +58,17 @@ export class LinkPeer implements WorkerLink {
     return this.#holds > 0
   }
 
-  async request(name: string, params: unknown, timeoutMs = 60_000): Promise<never> {
-    return await this.#peer.request(name, params, { timeoutMs }) as never
+  async request(name: keyof typeof answers, params: unknown, timeoutMs = 60_000): Promise<never> {
+    try {
+      const answer = answers[name].safeParse(await this.#peer.request(name, params, { timeoutMs }))
+      if (answer.success) return answer.data as never
+      this.end(`its answer to ${name} does not fit`)
+      throw new Refusal('connection-closed')
+    } catch (error) {
+      // Work on files waits for nobody but the disk; a worker that does not even answer is stopped or stuck.
+      if (error instanceof Refusal && error.kind === 'timeout' && name.startsWith('files.')) this.end(`it did not answer ${name}`)
+      throw error
+    }
   }
 
   notify(name: string, params: unknown): void {
@@ -101,6 +115,12 @@ export class LinkPeer implements WorkerLink {
   }
 
   #take(name: ReportName, params: unknown): null {
+    if (this.isClosed) return null
+    if ((name === 'worker.ready') === this.#isReady) {
+      this.end(`its report ${name} makes no sense now`)
+      return null
+    }
+    this.#isReady = true
     const checked = reports[name].safeParse(params)
     if (!checked.success) {
       this.end(`its report ${name} does not fit`)
@@ -129,6 +149,7 @@ export class LinkPeer implements WorkerLink {
   #closed(reason: string): void {
     if (this.#closedReason !== null) return
     this.#closedReason = reason
+    this.#intake.close()
     this.#process.link.destroy()
     this.#peer.close()
     // Without its link a worker flushes and exits; one that does not is ended.

@@ -16,7 +16,9 @@ export interface PoolOptions {
   readonly log: Log
 }
 
-const stopWithinMs = 10_000
+const readyWithinMs = 15_000
+/** A worker gives itself four seconds to flush. */
+const stopWithinMs = 5000
 
 export class WorkerPool implements WorkerSource {
   readonly #options: PoolOptions
@@ -58,8 +60,15 @@ export class WorkerPool implements WorkerSource {
     const log = this.#options.log.child({ owner: ownerId, worker: randomUUID().slice(0, 8) })
     const worker = new LinkPeer(await this.#options.start(ownerId, log), log, () => this.#idleChanged(ownerId))
     const ready = new Promise<void>((resolve, reject) => {
-      worker.onReport('worker.ready', () => resolve())
-      worker.onClosed((reason) => reject(new Error(reason)))
+      const limit = setTimeout(() => worker.end('it did not become ready'), readyWithinMs)
+      worker.onReport('worker.ready', () => {
+        clearTimeout(limit)
+        resolve()
+      })
+      worker.onClosed((reason) => {
+        clearTimeout(limit)
+        reject(new Error(reason))
+      })
     })
     worker.onClosed((reason) => {
       log.debug({ reason }, 'a worker has ended')
