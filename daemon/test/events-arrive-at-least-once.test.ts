@@ -41,10 +41,12 @@ function startClient(deaths: number): void {
   const program = join(import.meta.dirname, 'support', 'logging-program.ts')
   client = spawn(process.execPath, ['--import', 'tsx', program, daemon.socket, log, String(Math.floor(random() * 1e9)), String(deaths)], { stdio: ['ignore', 'ignore', 'inherit'] })
 }
+const isRunning = (child: ChildProcess | null): boolean => child !== null && child.exitCode === null && child.signalCode === null
+
 async function endClient(): Promise<void> {
   const ending = client
   client = null
-  if (!ending || ending.exitCode !== null || ending.signalCode !== null) return
+  if (!ending || !isRunning(ending)) return
   const exit = once(ending, 'exit')
   ending.kill('SIGKILL')
   await exit
@@ -63,16 +65,19 @@ async function makeJobs(count: number): Promise<string[]> {
 
 test(`no event is lost however often daemon and program are killed (seed ${seed})`, { timeout: 300_000 }, async (t) => {
   const jobIds: string[] = []
-  startClient(0.07)
   t.after(endClient)
   for (let round = 0; round < rounds; round++) {
     jobIds.push(...await makeJobs(2))
-    await new Promise((resolve) => { setTimeout(resolve, random() * 400) })
+    // Killed while it is being told, not before it has even connected.
+    const enough = lines().length + 1 + Math.floor(random() * 8)
+    await until(() => {
+      if (!isRunning(client)) startClient(0.1)
+      return lines().length >= enough
+    }, `calls in round ${round}`, 30_000)
     const fate = random()
-    if (fate < 0.7) await daemon.kill9()
-    if (fate > 0.4 || client?.exitCode !== null || client.signalCode !== null) await endClient()
-    if (fate < 0.7) await daemon.start()
-    if (!client) startClient(0.07)
+    if (fate < 0.6) await daemon.kill9()
+    if (fate > 0.4) await endClient()
+    if (fate < 0.6) await daemon.start()
   }
   const isTold = (): boolean => {
     const acknowledged = new Set(lines().filter(({ answer }) => answer === 'result').map(({ deliveryId, jobId }) => `${jobId} ${deliveryId}`))
@@ -86,6 +91,8 @@ test(`no event is lost however often daemon and program are killed (seed ${seed}
   await endClient()
 
   const told = lines()
+  // What the test is about has happened: programs died of calls, of those about files too.
+  assert.ok(told.some(({ answer, method }) => answer === 'death' && method === 'callback.fileTransferred'), 'no program died of a call')
   const deliveryOf = new Map<number, string>()
   for (const jobId of jobIds) {
     const first = told.filter((line) => line.jobId === jobId).filter((line, at, all) => all.findIndex(({ deliveryId }) => deliveryId === line.deliveryId) === at)
