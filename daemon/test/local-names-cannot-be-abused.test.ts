@@ -151,6 +151,10 @@ for (const protect of ['0', '1']) {
         assert.match(await outcome(jobId), /^(access-denied|not-a-regular-file)$/)
         rmSync(place)
       }
+      // A link of his in the middle leads into a folder of hers, where he may not write and she may.
+      as(bob, () => symlinkSync(ann.home, join(sticky, 'folder')))
+      assert.equal(await outcome(await create(join(sticky, 'folder', 'hers'))), 'access-denied')
+      rmSync(join(sticky, 'folder'))
       // Under the local name itself lies his link: a sticky folder does not let her replace it.
       as(bob, () => symlinkSync(join(ann.home, 'hers'), join(sticky, 'taken')))
       assert.equal(await outcome(await create(join(sticky, 'taken'))), 'access-denied')
@@ -227,6 +231,22 @@ function execSwapper(folder: string, aside: string): { stop(): Promise<void> } {
   })()
   return { stop: async () => { stopping = true; await ended } }
 }
+
+test('links of root and of the owner in the path are followed, one of another user is not by root', { skip: onlyRoot }, async () => {
+  const folder = join(users.folder, 'through')
+  mkdirSync(folder)
+  chmodSync(folder, 0o777)
+  symlinkSync(ann.home, join(folder, 'by-root'))
+  as(ann, () => symlinkSync('../through/by-root', join(folder, 'by-ann')))
+  assert.equal(await outcome(await create(join(folder, 'by-ann', 'linked'))), 'done')
+  assert.deepEqual(readFileSync(join(ann.home, 'linked')), body)
+  as(ann, () => symlinkSync('/etc', join(ann.home, 'etc')))
+  const root = callAs(daemon.socket, null)
+  const { job } = await root.call('job.create', { displayName: 'x', resume: true, priority: 'foreground', files: [{ remoteName: origin.url('/file'), localName: join(ann.home, 'etc', 'backhaul-test') }] })
+  const { job: ended } = await root.call('job.wait', { jobId: job.id, timeoutSeconds: 20 })
+  await root.close()
+  assert.equal(ended.error?.code, 'access-denied')
+})
 
 test('names that are none, and what is read from devices and from the kernel, are refused', { skip: onlyRoot }, async () => {
   for (const localName of ['relative', '/', '/tmp/', '/tmp/../etc/passwd', '/tmp/a\u0000b', `/${'a'.repeat(5000)}`, '//./']) {

@@ -3,7 +3,7 @@
 // nothing of the kind, and the path is used.
 import { existsSync } from 'node:fs'
 
-const hasOpenFolderPaths = process.platform === 'linux' && existsSync('/proc/self/fd')
+export const hasOpenFolderPaths = process.platform === 'linux' && existsSync('/proc/self/fd')
 
 export function childPath(folder: { readonly fd: number; readonly path: string }, name: string): string {
   return hasOpenFolderPaths ? `/proc/self/fd/${folder.fd}/${name}` : `${folder.path.endsWith('/') ? folder.path : `${folder.path}/`}${name}`

@@ -1,10 +1,11 @@
 // The folders of local names, open while they are in use and for a while after, so that many files of one folder
 // cost one open and one flush. A kept folder is given out again only if its path still leads to it.
-import { closeSync, constants, fstatSync, fsync, openSync, statSync } from 'node:fs'
+import { closeSync, fstatSync, fsync, statSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { failure } from '../../protocol/failures.ts'
 import { childPath } from './child-path.ts'
 import { codeOf, raise } from './failure-from.ts'
+import { openFolder } from './open-folder.ts'
 
 const keptOpen = 32
 
@@ -63,7 +64,7 @@ export class Folder {
 
   constructor(path: string) {
     this.path = path
-    this.fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY)
+    this.fd = openFolder(path)
     const { dev, ino } = fstatSync(this.fd)
     this.dev = dev
     this.ino = ino
