@@ -98,9 +98,9 @@
         end(82, `cannot become the user ${name}: ${error}`)
       }
       verifyCode(name)
+      // The owner's own mask is not known; a worker that stays who it is has it already. Published files get 0666 less this.
+      process.umask(0o022)
     }
-    // The broker's mask is a closed one, and the owner's own is not known. Published files get 0666 less this; partial files are 0600.
-    process.umask(0o022)
     process.chdir('/')
     harden()
   }

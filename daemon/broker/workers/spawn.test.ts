@@ -188,11 +188,11 @@ test('a worker holds the link and the log and no other descriptor of ours', { sk
   })
 })
 
-test('in user mode a worker stays who we are', { skip: process.platform !== 'linux' && 'reads /proc' }, async (context) => {
+test('in user mode a worker stays who we are, with our umask', { skip: process.platform !== 'linux' && 'reads /proc' }, async (context) => {
   const umask = process.umask(0o077)
   context.after(() => process.umask(umask))
   await withWorker({ account: null }, async ({ seen, ask }) => {
-    assert.equal(seen.umask, 0o022)
+    assert.equal(seen.umask, 0o077)
     assert.deepEqual(seen.ids, [process.getuid?.(), process.geteuid?.(), process.getgid?.(), process.getegid?.()])
     assert.match(seen.status, /^NoNewPrivs:\s1$/m)
     assert.equal(await ask('6 * 7'), '42')
