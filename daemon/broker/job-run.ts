@@ -155,8 +155,12 @@ export class JobRun {
   }
 
   #done(index: number, resumePoint: ResumePoint): void {
-    const event: NewEvent = { kind: 'file-transferred', fileIndex: index, error: null }
-    this.#update((job) => ({ job: withProgress({ ...job, troubledSince: null }, index, { resumePoint, done: true }), events: [event], durable: true }))
+    const event = (kind: NewEvent['kind']): NewEvent => ({ kind, fileIndex: index, error: null })
+    this.#update((job) => ({
+      job: withProgress({ ...job, troubledSince: null }, index, { resumePoint, done: true }),
+      events: [...(job.files[index]?.ranges ? [event('file-ranges-transferred')] : []), event('file-transferred')],
+      durable: true,
+    }))
   }
 
   #update(update: Update): void {

@@ -103,7 +103,7 @@ export class Queue {
 
   /** Must have resolved before a number is told to anybody. */
   async reserveSequence(): Promise<void> {
-    await this.#store.commit(this.#extendSequence())
+    await this.#commitWithSequence([])
   }
 
   /** Makes a job, all or nothing; the same token of the same owner answers the first job. */
@@ -179,11 +179,10 @@ export class Queue {
     const obsolete = hasEnded(after.state) ? this.unacknowledgedOf(after.id) : []
     if (change.durable !== false) {
       this.#refuseWhenClosed()
-      await this.#store.commit([
+      await this.#commitWithSequence([
         ...this.#store.jobOperations(before, after),
         ...stored.flatMap((event) => this.#store.eventOperations(event)),
         ...obsolete.map(({ sequence }) => this.#store.acknowledgeOperation(sequence)),
-        ...this.#extendSequence(),
       ])
     }
     this.#replace(before, after)
@@ -216,9 +215,11 @@ export class Queue {
     return { ...event, sequence: this.nextSequence(), deliveryId: this.#newId(), at: now(), jobId: job.id, ownerId: job.owner.id }
   }
 
-  #extendSequence(): Operation[] {
-    const reserved = this.#sequence.extend()
-    return reserved === null ? [] : [this.#store.sequenceOperation(reserved)]
+  async #commitWithSequence(operations: readonly Operation[]): Promise<void> {
+    const wanted = this.#sequence.wanted()
+    if (wanted === null) return await this.#store.commit(operations)
+    await this.#store.commit([...operations, this.#store.sequenceOperation(wanted)])
+    this.#sequence.reserved(wanted)
   }
 
   #remember(event: StoredEvent): void {
@@ -229,6 +230,7 @@ export class Queue {
   #replace(before: JobRecord | null, after: JobRecord): void {
     if (before && !hasEnded(before.state)) this.#counts.remove(before)
     if (before && !hasEnded(after.state)) this.#counts.add(after)
+    if (before && before.clientToken !== null && after.clientToken === null) this.#tokens.delete(tokenName(before.owner.id, before.clientToken))
     if (!hasEnded(after.state) || after.cleaning) this.#jobs.set(after.id, after)
     else {
       this.#jobs.delete(after.id)

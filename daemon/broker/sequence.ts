@@ -18,9 +18,12 @@ export class Sequence {
   }
 
   /** The new end of the block, where it must be written now; `null` while enough of it is left. */
-  extend(): number | null {
-    if (this.#last < this.#reserved - blockSize / 2) return null
-    this.#reserved = this.#last + blockSize
-    return this.#reserved
+  wanted(): number | null {
+    return this.#last < this.#reserved - blockSize / 2 ? null : this.#last + blockSize
+  }
+
+  /** The block up to here is on disk. */
+  reserved(upTo: number): void {
+    this.#reserved = Math.max(this.#reserved, upTo)
   }
 }

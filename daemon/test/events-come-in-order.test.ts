@@ -197,3 +197,27 @@ test('silence is an answer that does not come: the same delivery is called again
     await quiet.close()
   }
 })
+
+test('the ranges of a file are told before the file', async () => {
+  const one = program()
+  await one.register({ application: 'ranges' })
+  origin.route('/ranged', { body: Buffer.from('0123456789') })
+  const ranges = [{ offset: 6, length: 2 }, { offset: 0, length: 3 }]
+  await one.call('job.create', {
+    displayName: 'ranges', application: 'ranges', resume: true,
+    files: [{ remoteName: origin.url('/ranged'), localName: `${daemon.files}/ranged`, ranges }],
+    options: { notify: { events: ['file-ranges-transferred', 'file-transferred', 'transferred'] } },
+  })
+  await one.toldOf(3)
+  assert.deepEqual(one.kinds(), ['fileRangesTransferred', 'fileTransferred', 'jobTransferred'])
+  assert.deepEqual(one.told[0]?.ranges, ranges)
+})
+
+test('a job that is transferred already tells of it when it is asked to raise that kind', async () => {
+  const one = program()
+  const jobId = await settledJob(one, { ...oneFile, events: [] })
+  await one.register({ jobIds: [jobId] })
+  await one.call('job.update', { jobId, set: { options: { notify: { events: ['transferred'] } } } })
+  await one.toldOf(1)
+  assert.deepEqual(one.kinds(jobId), ['jobTransferred'])
+})

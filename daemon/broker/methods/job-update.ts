@@ -1,6 +1,7 @@
 // job.update: settings of a job; what is left out stays. All of it or nothing.
 import { mergeOptions } from '../../../protocol/options.ts'
-import type { JobRecord } from '../../core/job.ts'
+import { raises, type JobRecord } from '../../core/job.ts'
+import type { NewEvent } from '../../core/transitions.ts'
 import { Refusal } from '../../../protocol/refusals.ts'
 import { now } from '../clock.ts'
 import { changeableJob, type MethodOf } from './call.ts'
@@ -19,7 +20,14 @@ export const jobUpdate: MethodOf<'job.update'> = async ({ jobId, set }, call) =>
       options: options ? mergeOptions(present.options, options) : present.options,
       modifiedAt: now(),
     }
-    return { job: changed, events: [{ kind: 'modification', fileIndex: null, error: null }] }
+    return { job: changed, events: [{ kind: 'modification', fileIndex: null, error: null }, ...conditions(present, changed)] }
   })
   return { job: call.views.of(job) }
+}
+
+/** An event is a condition: a job that is transferred or in error already raises what it is now asked to raise (BITS §6.3). */
+function conditions(before: JobRecord, after: JobRecord): NewEvent[] {
+  const { state, error } = after
+  if (state !== 'transferred' && state !== 'error') return []
+  return raises(after, state) && !raises(before, state) && after.stateEvent === null ? [{ kind: state, fileIndex: error?.fileIndex ?? null, error }] : []
 }

@@ -19,6 +19,7 @@ export interface Told {
   readonly attempt: number
   readonly job: Job
   readonly file?: File
+  readonly ranges?: readonly Range[]
   readonly error?: JobError
 }
 
