@@ -97,6 +97,9 @@ async function furnish({ at, configuration, activatedFd, log, workerProgram }: A
     if (effects.includes('remove-partial-files')) void ending.remove(after.id)
     if (before && before.state !== after.state) log.info({ jobId: after.id, owner: after.owner.id, from: before.state, state: after.state, code: after.error?.code }, 'job state')
   })
+  queue.onCommitted(({ before, after }) => {
+    if (before && before.owner.id !== after.owner.id) log.info({ jobId: after.id, from: before.owner.id, owner: after.owner.id }, 'a job was taken over')
+  })
   queue.onCommitted((committed) => waiters.take(committed))
   const views = new Views({ queue, live, whyWaiting: (job) => scheduler.whyWaiting(job) })
   const expiry = new Expiry({

@@ -48,20 +48,34 @@ export class Ending {
    * @throws Refusal `publish-failed` with `files`; the job is as it was, and those that were published say so.
    */
   async complete(jobId: string): Promise<{ job: JobRecord; partial: boolean }> {
-    this.#held.add(jobId)
-    try {
-      await this.#options.queue.change(jobId, (job) => {
-        transition(job, { kind: 'published' }, now())
-        const rested = transition(job, { kind: 'slot-taken' }, now(), this.#options.clocks.spentMs(jobId))
-        return rested && { ...rested, durable: false }
-      })
-      await this.#options.stopTransfers(jobId)
+    return await this.atRest(jobId, async () => {
       const published = await this.#publish(jobId)
       const job = await this.#options.queue.change(jobId, (present) => {
         const named = published.reduce((next, index) => withProgress(next, index, { published: true, validation: 'valid' }), present)
         return transition(named, { kind: 'published' }, now())
       })
       return { job, partial: job.files.some(({ progress }) => !progress.published) }
+    }, (job) => void transition(job, { kind: 'published' }, now()))
+  }
+
+  /** May the owner of this record, who need not be the job's yet, go on with the files? One failure, or null, for each. */
+  probe(job: JobRecord, files: readonly FileRecord[]): Promise<Failures> {
+    return files.length === 0 ? Promise.resolve([]) : this.#ask(job, 'files.probe', files)
+  }
+
+  /** Acts while nothing of the job moves; afterwards it may have a slot again. `check` throws where that is not to begin at all. */
+  async atRest<T>(jobId: string, act: (job: JobRecord) => Promise<T>, check: (job: JobRecord) => void = () => {}): Promise<T> {
+    this.#held.add(jobId)
+    try {
+      await this.#options.queue.change(jobId, (job) => {
+        check(job)
+        const rested = transition(job, { kind: 'slot-taken' }, now(), this.#options.clocks.spentMs(jobId))
+        return rested && { ...rested, durable: false }
+      })
+      await this.#options.stopTransfers(jobId)
+      const job = this.#options.queue.get(jobId)
+      if (!job) throw new Refusal('job-not-found')
+      return await act(job)
     } finally {
       this.#held.delete(jobId)
       const job = this.#options.queue.get(jobId)
@@ -106,7 +120,7 @@ export class Ending {
     }) })
   }
 
-  async #ask(job: JobRecord, order: 'files.publish' | 'files.remove', files: readonly FileRecord[]): Promise<Failures> {
+  async #ask(job: JobRecord, order: 'files.publish' | 'files.remove' | 'files.probe', files: readonly FileRecord[]): Promise<Failures> {
     try {
       const worker = await this.#options.workers.workerOf(job.owner.id)
       const release = worker.hold()

@@ -15,15 +15,16 @@ import { jobCreate } from './job-create.ts'
 import { jobExplain } from './job-explain.ts'
 import { jobGet } from './job-get.ts'
 import { jobList } from './job-list.ts'
+import { jobReplaceRemotePrefix } from './job-replace-remote-prefix.ts'
 import { jobResume } from './job-resume.ts'
 import { jobSuspend } from './job-suspend.ts'
+import { jobTakeOwnership } from './job-take-ownership.ts'
 import { jobUpdate } from './job-update.ts'
 import { jobWait } from './job-wait.ts'
 import { queueStats } from './queue-stats.ts'
 import { rpcDiscover } from './rpc-discover.ts'
 import { sessionHello } from './session-hello.ts'
 import { systemPing } from './system-ping.ts'
-import { notYet } from './not-yet.ts'
 
 export const methodTable: { readonly [Name in MethodName]: MethodOf<Name> } = {
   'session.hello': sessionHello,
@@ -44,8 +45,8 @@ export const methodTable: { readonly [Name in MethodName]: MethodOf<Name> } = {
   'file.list': fileList,
   'file.get': fileGet,
   'file.update': fileUpdate,
-  'job.replaceRemotePrefix': notYet,
-  'job.takeOwnership': notYet,
+  'job.replaceRemotePrefix': jobReplaceRemotePrefix,
+  'job.takeOwnership': jobTakeOwnership,
   'callback.register': callbackRegister,
   'callback.unregister': callbackUnregister,
   'events.watch': eventsWatch,

@@ -34,6 +34,8 @@ export function jobOperations(before: JobRecord | null, after: JobRecord): Opera
   const operations = [put(jobKey(after.id), encodeHead(after))]
   if (before?.files !== after.files) operations.push(...filesOperations(before, after))
   if (!before && after.clientToken !== null) operations.push(put(tokenKey(after.owner.id, after.clientToken), after.id))
+  // The owner before made it; another owner has it now.
+  if (before && before.clientToken !== null && after.clientToken === null) operations.push(del(tokenKey(before.owner.id, before.clientToken)))
   return operations
 }
 

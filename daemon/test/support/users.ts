@@ -17,6 +17,8 @@ export interface User {
   readonly name: string
   readonly uid: number
   readonly gid: number
+  /** All of them. */
+  readonly groups: readonly number[]
   readonly home: string
 }
 
@@ -46,7 +48,8 @@ export function openUsers(): Users {
       uids.add(uid)
       mkdirSync(home, { mode: 0o700 })
       chownSync(home, uid, gid)
-      return { name, uid, gid, home }
+      const all = execFileSync('id', ['-G', name], { encoding: 'utf8' }).trim().split(' ').map(Number)
+      return { name, uid, gid, groups: all, home }
     },
     gone: () => until(() => !processes().some((pid) => uids.has(uidOf(pid))), 'the end of the processes of the users'),
     close() {
@@ -69,11 +72,11 @@ export interface TestCaller {
   close(): Promise<void>
 }
 
-/** Runs something synchronous as a user: his ids, and no groups but his own. */
-export function as<T>(user: { readonly uid: number; readonly gid: number }, act: () => T): T {
+/** Runs something synchronous as a user: his ids and groups. */
+export function as<T>(user: Pick<User, 'uid' | 'gid' | 'groups'>, act: () => T): T {
   if (!process.setegid || !process.seteuid || !process.setgroups) throw new Error('users cannot be changed on this system')
   const groups = process.getgroups?.() ?? []
-  process.setgroups([user.gid])
+  process.setgroups([...user.groups])
   process.setegid(user.gid)
   process.seteuid(user.uid)
   try {
