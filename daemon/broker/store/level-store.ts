@@ -1,11 +1,13 @@
 // The store on LevelDB: one writer, commits gathered into synced batches. After any write error LevelDB may go on
-// acknowledging writes that it will lose, so the database is closed and opened again before anything else is
-// promised; a counter in every batch then tells whether the batch that failed is there after all.
+// acknowledging writes that it will lose, so nothing more is written until the disk takes bytes again and the database
+// was opened anew; until then it can be read. Whether the batch that failed is there after all, a counter in every
+// batch then tells: if its callers were refused meanwhile, it is undone.
 import { Refusal } from '../../../protocol/refusals.ts'
 import type { Log } from '../../log.ts'
 import { seal, unseal } from './checked-value.ts'
 import { metaKey } from './keys.ts'
-import { openDatabase, repair, type Database } from './open.ts'
+import { isDamage, openDatabase, repair, type Database } from './open.ts'
+import { proveRoom } from './room.ts'
 import type { Operation, Span, Store } from './store.ts'
 
 interface Waiting {
@@ -14,18 +16,27 @@ interface Waiting {
   readonly reject: (error: unknown) => void
 }
 
-/** While the disk is full, opening again is tried at most this often. */
-const reopenEveryMs = 500
+/** The batch that failed. `undo` is what its keys held before, known once it was read. */
+interface Failed {
+  readonly number: number
+  readonly keys: readonly string[]
+  readonly isDamage: boolean
+  undo: readonly Operation[] | null
+}
+
+/** While nothing can be written, it is tried again at most this often. */
+const tryAgainMs = 500
 
 export class LevelStore implements Store {
   readonly #folder: string
   readonly #log: Log
   #database: Database | null
   #commitNumber: number
+  #failed: Failed | null = null
+  #triedAt = -Infinity
   #waiting: Waiting[] = []
   #writer: Promise<void> | null = null
   #closed = false
-  #reopenedAt = 0
 
   static async open(folder: string, log: Log): Promise<LevelStore> {
     const database = await openDatabase(folder, log)
@@ -43,26 +54,25 @@ export class LevelStore implements Store {
     if (this.#closed) return Promise.reject(new Refusal('shutting-down'))
     return new Promise((resolve, reject) => {
       this.#waiting.push({ operations, resolve, reject })
-      this.#writer ??= this.#write().finally(() => { this.#writer = null })
+      this.#writer ??= this.#write()
     })
   }
 
   async get(key: string): Promise<string | null> {
     const value = await this.#opened().get(key)
-    return value === undefined ? null : unseal(value)
+    return value === undefined ? null : this.#unsealed(key, value)
   }
 
   async *read(span: Span): AsyncIterable<readonly [string, string]> {
     for await (const [key, value] of this.#opened().iterator({ ...span })) {
-      const text = unseal(value)
+      const text = this.#unsealed(key, value)
       if (text !== null) yield [key, text] as const
-      else this.#log.error({ key }, 'a record of the queue is damaged and is passed over')
     }
   }
 
   /** The folder is damaged in a way that only reading it has shown. */
   async repair(reason: string): Promise<void> {
-    await this.#opened().close()
+    await this.#database?.close()
     this.#database = null
     this.#database = await repair(this.#folder, this.#log, reason)
     this.#commitNumber = await commitNumberOf(this.#database)
@@ -80,49 +90,96 @@ export class LevelStore implements Store {
     return this.#database
   }
 
+  #unsealed(key: string, value: string): string | null {
+    const text = unseal(key, value)
+    if (text === null) this.#log.error({ key }, 'a record of the queue is damaged and is passed over')
+    return text
+  }
+
   async #write(): Promise<void> {
+    // Not before `#writer` is set.
+    await Promise.resolve()
     while (this.#waiting.length > 0) {
       const group = this.#waiting
       this.#waiting = []
-      if (await this.#writeGroup(group)) for (const { resolve } of group) resolve()
+      const operations = group.flatMap((waiting) => waiting.operations)
+      if (await this.#writeBatch(operations)) for (const { resolve } of group) resolve()
       else for (const { reject } of group) reject(new Refusal('storage-full'))
     }
+    // In the same turn in which nothing was waiting: whoever commits next must start a writer.
+    this.#writer = null
   }
 
-  async #writeGroup(group: readonly Waiting[]): Promise<boolean> {
-    if (!this.#database && !(await this.#reopen())) return false
+  async #writeBatch(operations: readonly Operation[]): Promise<boolean> {
+    if (this.#failed && !(await this.#mend(this.#failed, false))) return false
     const number = this.#commitNumber + 1
     try {
-      const operations = group.flatMap(({ operations }) => operations.map((each) => (each.type === 'put' ? { ...each, value: seal(each.value) } : each)))
-      await this.#opened().batch([...operations, { type: 'put', key: metaKey.commit, value: seal(String(number)) }], { sync: true })
+      await this.#opened().batch(sealed(operations, number), { sync: true })
       this.#commitNumber = number
       return true
     } catch (error) {
       this.#log.error({ err: error }, 'the queue cannot be written; it is opened again')
-      await this.#database?.close()
-      this.#database = null
-      this.#reopenedAt = 0
-      return (await this.#reopen()) && this.#commitNumber === number
+      this.#failed = { number, keys: operations.map(({ key }) => key), isDamage: isDamage(error), undo: null }
+      this.#triedAt = -Infinity
+      return (await this.#mend(this.#failed, true)) && this.#commitNumber === number
     }
   }
 
-  async #reopen(): Promise<boolean> {
+  /** Makes the database fit for writing again. `isWanted`: the callers of the batch that failed still wait for it. */
+  async #mend(failed: Failed, isWanted: boolean): Promise<boolean> {
     const now = performance.now()
-    if (this.#reopenedAt > 0 && now - this.#reopenedAt < reopenEveryMs) return false
-    this.#reopenedAt = now
+    if (now - this.#triedAt < tryAgainMs) return false
+    this.#triedAt = now
     try {
-      const database = await openDatabase(this.#folder, this.#log)
-      this.#commitNumber = await commitNumberOf(database)
-      this.#database = database
+      if (this.#database) await proveRoom(this.#folder)
+      await this.#openAgain(failed, isWanted)
+      this.#failed = null
       return true
     } catch (error) {
-      this.#log.error({ err: error }, 'the queue cannot be opened again yet')
+      this.#log.error({ err: error }, 'the queue cannot be written yet')
       return false
+    }
+  }
+
+  async #openAgain(failed: Failed, isWanted: boolean): Promise<void> {
+    if (this.#database) {
+      // The batch that failed is not seen here, so this is what was before it.
+      failed.undo ??= await valuesOf(this.#database, failed.keys)
+      const before = this.#database
+      this.#database = null
+      await before.close()
+    }
+    const database = await (failed.isDamage ? repair(this.#folder, this.#log, 'writing showed it') : openDatabase(this.#folder, this.#log))
+    try {
+      let number = await commitNumberOf(database)
+      if (number < this.#commitNumber) this.#log.error({ commits: this.#commitNumber - number }, 'acknowledged changes of the queue were lost')
+      if (number === failed.number && !isWanted) {
+        await database.batch([...failed.undo ?? [], ...sealed([], ++number)], { sync: true })
+      }
+      this.#commitNumber = number
+      this.#database = database
+    } catch (error) {
+      await database.close()
+      throw error
     }
   }
 }
 
+function sealed(operations: readonly Operation[], number: number): Operation[] {
+  const counted: Operation[] = [...operations, { type: 'put', key: metaKey.commit, value: String(number) }]
+  return counted.map((each) => (each.type === 'put' ? { ...each, value: seal(each.key, each.value) } : each))
+}
+
+/** Operations that bring the keys back to what they hold now. */
+async function valuesOf(database: Database, keys: readonly string[]): Promise<Operation[]> {
+  const values = await database.getMany([...keys])
+  return keys.map((key, at) => {
+    const value = values[at]
+    return value === undefined ? { type: 'del', key } : { type: 'put', key, value }
+  })
+}
+
 async function commitNumberOf(database: Database): Promise<number> {
   const stored = await database.get(metaKey.commit)
-  return stored === undefined ? 0 : Number(unseal(stored) ?? 0)
+  return stored === undefined ? 0 : Number(unseal(metaKey.commit, stored) ?? 0)
 }

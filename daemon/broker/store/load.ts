@@ -3,9 +3,15 @@
 import type { Log } from '../../log.ts'
 import type { StoredEvent } from '../../core/event.ts'
 import type { FileProgress, JobRecord } from '../../core/job.ts'
-import { eventKey, metaKey, within } from './keys.ts'
+import { endedKey, eventKey, metaKey, within } from './keys.ts'
+import { isDamage, reasonOf } from './open.ts'
 import { assemble, decodeEvent, decodeHead, decodeProgress } from './records.ts'
 import type { Store } from './store.ts'
+
+export interface RepairableStore extends Store {
+  /** What can be read of it is kept, and a copy of all. */
+  repair(reason: string): Promise<void>
+}
 
 export interface Loaded {
   readonly jobs: readonly JobRecord[]
@@ -14,20 +20,40 @@ export interface Loaded {
   readonly sequence: number
 }
 
-export async function load(store: Store, log: Log): Promise<Loaded> {
+/** @throws StoreUnusable where the store is damaged and repairing it does not help */
+export async function load(store: RepairableStore, log: Log): Promise<Loaded> {
+  try {
+    return await loadAll(store, log)
+  } catch (error) {
+    if (!isDamage(error)) throw error
+    await store.repair(reasonOf(error))
+    return await loadAll(store, log)
+  }
+}
+
+async function loadAll(store: Store, log: Log): Promise<Loaded> {
   const files = await collect(store, 'f/')
   const progress = await collectProgress(store)
   const jobs: JobRecord[] = []
   for await (const [key, text] of store.read(within('j/'))) {
     const id = key.slice(2)
     const filesText = files.get(id)
-    if (filesText === undefined) log.error({ jobId: id }, 'a job was lost: its files are not in the queue any more')
+    // Only in a damaged store: that the job has ended outlived that its record was removed.
+    if ((await store.get(endedKey(id))) !== null) log.error({ jobId: id }, 'a job that has ended came back; it is passed over')
+    else if (filesText === undefined) log.error({ jobId: id }, 'a job was lost: its files are not in the queue any more')
     else jobs.push(assemble(decodeHead(text), filesText, progress.get(id) ?? new Map<number, FileProgress>()))
     files.delete(id)
   }
   for (const id of files.keys()) log.error({ jobId: id }, 'a job was lost: only its files are left in the queue')
   jobs.sort((a, b) => a.number - b.number)
-  return { jobs, unacknowledged: await loadUnacknowledged(store, log), sequence: Number((await store.get(metaKey.sequence)) ?? 0) }
+  return { jobs, unacknowledged: await loadUnacknowledged(store, log), sequence: await loadSequence(store) }
+}
+
+/** The end of the reserved block; where that is lost, the numbers of what is there stand for it. */
+async function loadSequence(store: Store): Promise<number> {
+  let last = Number((await store.get(metaKey.sequence)) ?? 0)
+  for await (const [key] of store.read({ ...within('e/'), reverse: true, limit: 1 })) last = Math.max(last, Number(key.slice(2)))
+  return last
 }
 
 async function collect(store: Store, prefix: string): Promise<Map<string, string>> {

@@ -1,12 +1,14 @@
 // Opens the database folder. A damaged one is copied aside and repaired, and what was lost is said loudly; one that
 // another daemon holds, that a newer version wrote or that cannot be repaired stops the start with one clear line.
 // Nothing is ever replaced by an empty store in silence.
-import { cp, mkdir, stat } from 'node:fs/promises'
+import { cp, mkdir, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Level } from 'level'
 import type { Log } from '../../log.ts'
 import { unseal, seal } from './checked-value.ts'
 import { metaKey } from './keys.ts'
+import { damageOfTables, dropDamagedBlocks } from './tables.ts'
+import { damageOfLogs } from './write-log.ts'
 
 // In Node `Level` is classic-level's class; the package's own types leave its static side out.
 declare module 'level' {
@@ -30,34 +32,92 @@ export const schemaVersion = 1
 
 export async function openDatabase(folder: string, log: Log): Promise<Database> {
   await mkdir(folder, { recursive: true, mode: 0o700 })
-  const existed = await exists(join(folder, 'CURRENT'))
+  let damage = await damageOf(folder).catch(async (error: unknown) => {
+    // A daemon that uses the folder now has just removed a file.
+    await refuseLocked(folder)
+    throw new StoreUnusable(`the state in ${folder} cannot be read: ${reasonOf(error)}`, error)
+  })
+  if (damage !== null) {
+    // A daemon that uses the folder now is just writing it.
+    await refuseLocked(folder)
+    damage = await damageOf(folder)
+  }
+  if (damage?.needsRepair) return await repair(folder, log, damage.what)
+  if (damage) log.error({ folder, damage: damage.what, copy: await copyAside(folder) }, 'the queue is damaged: changes may be lost; it is copied aside')
   try {
     const database = await open(folder)
-    await checkSchema(database, folder)
+    await checkSchema(database, folder, log)
     return database
   } catch (error) {
     if (error instanceof StoreUnusable) throw error
-    const code = causeCode(error)
-    if (code === 'LEVEL_LOCKED') throw new StoreUnusable(`another daemon is using the state in ${folder}`, error)
-    if (code !== 'LEVEL_CORRUPTION' && !(existed && code === 'LEVEL_INVALID_ARGUMENT')) throw new StoreUnusable(`the state in ${folder} cannot be opened: ${reasonOf(error)}`, error)
+    if (causeCode(error) === 'LEVEL_LOCKED') throw new StoreUnusable(`another daemon is using the state in ${folder}`, error)
+    if (!isDamage(error)) throw new StoreUnusable(`the state in ${folder} cannot be opened: ${reasonOf(error)}`, error)
     return await repair(folder, log, reasonOf(error))
   }
 }
 
 /** Copies the folder aside, repairs it, opens it again. */
 export async function repair(folder: string, log: Log, reason: string): Promise<Database> {
-  const copy = `${folder}.damaged-${new Date().toISOString().replaceAll(':', '')}`
-  log.error({ folder, copy, reason }, 'the queue is damaged: it is copied aside and repaired')
+  let copy = ''
   try {
-    await cp(folder, copy, { recursive: true })
+    copy = await copyAside(folder)
+    log.error({ folder, copy, reason }, 'the queue is damaged: it is copied aside and repaired')
+    await dropDamagedBlocks(folder)
     await Level.repair(folder)
     const database = await open(folder)
-    await checkSchema(database, folder)
+    await checkSchema(database, folder, log)
     return database
   } catch (error) {
     if (error instanceof StoreUnusable) throw error
-    throw new StoreUnusable(`the state in ${folder} is damaged and cannot be repaired (${reasonOf(error)}); a copy is in ${copy}`, error)
+    const where = copy === '' ? '' : `; a copy is in ${copy}`
+    throw new StoreUnusable(`the state in ${folder} is damaged and cannot be repaired (${reasonOf(error)})${where}`, error)
   }
+}
+
+/** Did reading show that what lies on the disk is not what was written? */
+export function isDamage(error: unknown): boolean {
+  // The disk calls an argument invalid where a damaged table sent it to a place that no file has.
+  return causeCode(error) === 'LEVEL_CORRUPTION' || causeCode(error) === 'LEVEL_INVALID_ARGUMENT' || /: Invalid argument$/.test(reasonOf(error))
+}
+
+export function reasonOf(error: unknown): string {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
+  return cause instanceof Error ? cause.message : String(cause)
+}
+
+interface Damage {
+  readonly what: string
+  /** Otherwise LevelDB takes what checks. */
+  readonly needsRepair: boolean
+}
+
+async function damageOf(folder: string): Promise<Damage | null> {
+  const names = await readdir(folder)
+  // Without its manifest LevelDB would begin anew and delete what is there.
+  if (names.some((name) => /^(\d+\.(ldb|sst|log)|MANIFEST-\d+)$/.test(name)) && !names.includes(await currentManifest(folder, names))) {
+    return { what: 'the manifest is gone', needsRepair: true }
+  }
+  const ofTables = await damageOfTables(folder)
+  if (ofTables !== null) return { what: ofTables, needsRepair: true }
+  const ofLogs = await damageOfLogs(folder)
+  return ofLogs === null ? null : { what: ofLogs, needsRepair: false }
+}
+
+/** LevelDB takes its lock before it finds that it may neither make the database nor use the one that is there. */
+async function refuseLocked(folder: string): Promise<void> {
+  const probe: Database = new Level(folder, { createIfMissing: false, errorIfExists: true })
+  const error: unknown = await probe.open().then(() => probe.close(), (refused: unknown) => refused)
+  if (causeCode(error) === 'LEVEL_LOCKED') throw new StoreUnusable(`another daemon is using the state in ${folder}`, error)
+}
+
+async function currentManifest(folder: string, names: readonly string[]): Promise<string> {
+  return names.includes('CURRENT') ? (await readFile(join(folder, 'CURRENT'), 'utf8')).trim() : ''
+}
+
+async function copyAside(folder: string): Promise<string> {
+  const copy = `${folder}.damaged-${new Date().toISOString().replaceAll(':', '')}`
+  await cp(folder, copy, { recursive: true })
+  return copy
 }
 
 async function open(folder: string): Promise<Database> {
@@ -66,27 +126,23 @@ async function open(folder: string): Promise<Database> {
   return database
 }
 
-async function checkSchema(database: Database, folder: string): Promise<void> {
-  const stored = await database.get(metaKey.schema)
-  const found = stored === undefined ? null : Number(unseal(stored))
-  if (found !== null && (!Number.isInteger(found) || found > schemaVersion)) {
+async function checkSchema(database: Database, folder: string, log: Log): Promise<void> {
+  try {
+    const stored = await database.get(metaKey.schema)
+    const text = stored === undefined ? null : unseal(metaKey.schema, stored)
+    if (stored !== undefined && text === null) log.error({ folder, key: metaKey.schema }, 'a record of the queue is damaged and is written anew')
+    if (text !== null && !(Number(text) <= schemaVersion)) {
+      throw new StoreUnusable(`the state in ${folder} was written by a newer version (schema ${text}; this one reads up to ${schemaVersion})`)
+    }
+    // A database without one synced write cannot be opened after a power cut, so the first write is made at once.
+    if (text === null) await database.put(metaKey.schema, seal(metaKey.schema, String(schemaVersion)), { sync: true })
+  } catch (error) {
     await database.close()
-    throw new StoreUnusable(`the state in ${folder} was written by a newer version (schema ${found}; this one reads up to ${schemaVersion})`)
+    throw error
   }
-  // A database without one synced write cannot be opened after a power cut, so the first write is made at once.
-  if (found === null) await database.put(metaKey.schema, seal(String(schemaVersion)), { sync: true })
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await stat(path).then(() => true, () => false)
 }
 
 function causeCode(error: unknown): string | null {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
   return cause instanceof Error && 'code' in cause && typeof cause.code === 'string' ? cause.code : null
-}
-
-function reasonOf(error: unknown): string {
-  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
-  return cause instanceof Error ? cause.message : String(cause)
 }

@@ -1,0 +1,151 @@
+// Looks through LevelDB's tables and takes damaged blocks out of them. Every block has a checksum, which LevelDB does not look
+// at when it reads (classic-level has no option for it): one changed key could end a walk over the keys early without a word,
+// and keys out of order end the whole process when a table is written anew.
+// Format: blocks `bytes, type, crc32c (masked)`; at the end a footer that says where the index lies, which says where all lie.
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { crc32c, masked } from './crc32c.ts'
+import { unpack } from './snappy.ts'
+
+const footerSize = 48
+const trailerSize = 5
+
+interface Span {
+  readonly from: number
+  readonly size: number
+}
+
+interface Entry {
+  readonly key: Buffer
+  readonly block: Span
+}
+
+/** What is wrong with the tables in the folder, as a sentence for the log; `null`: nothing. */
+export async function damageOfTables(folder: string): Promise<string | null> {
+  for (const name of await tablesIn(folder)) {
+    const table = await readFile(join(folder, name))
+    if (wholeEntries(table).length !== entriesOf(table)?.length || !isMetaWhole(table)) return `the table ${name} does not check`
+  }
+  return null
+}
+
+/** Leaves in each table what checks, and removes a table whose index does not. */
+export async function dropDamagedBlocks(folder: string): Promise<void> {
+  for (const name of await tablesIn(folder)) {
+    const path = join(folder, name)
+    const table = await readFile(path)
+    const entries = entriesOf(table)
+    const whole = wholeEntries(table)
+    if (whole.length === 0) await rm(path)
+    else if (whole.length !== entries?.length || !isMetaWhole(table)) await writeFile(path, withEntries(table, whole), { flush: true })
+  }
+}
+
+async function tablesIn(folder: string): Promise<string[]> {
+  return (await readdir(folder)).filter((name) => /^\d+\.(ldb|sst)$/.test(name)).sort()
+}
+
+function footerOf(table: Buffer): { readonly meta: Span; readonly index: Span } {
+  const reader = new Reader(table, table.length - footerSize)
+  return { meta: reader.span(), index: reader.span() }
+}
+
+function isMetaWhole(table: Buffer): boolean {
+  return table.length >= footerSize && isWholeBlock(table, footerOf(table).meta)
+}
+
+function wholeEntries(table: Buffer): Entry[] {
+  return entriesOf(table)?.filter(({ block }) => isWholeBlock(table, block)) ?? []
+}
+
+function isWholeBlock(table: Buffer, { from, size }: Span): boolean {
+  const end = from + size
+  return end + trailerSize <= table.length && table.readUInt32LE(end + 1) === masked(crc32c(table.subarray(from, end + 1)))
+}
+
+/** What the index says; `null` where it does not check. */
+function entriesOf(table: Buffer): Entry[] | null {
+  if (table.length < footerSize) return null
+  const { index } = footerOf(table)
+  if (!isWholeBlock(table, index)) return null
+  const bytes = table.subarray(index.from, index.from + index.size)
+  const content = table[index.from + index.size] === 0 ? bytes : unpack(bytes)
+  if (content === null || content.length < 4) return null
+  const end = content.length - 4 - 4 * content.readUInt32LE(content.length - 4)
+  const entries: Entry[] = []
+  const reader = new Reader(content, 0)
+  let last = Buffer.alloc(0)
+  while (reader.at < end) {
+    const shared = reader.number()
+    const rest = reader.number()
+    const next = reader.number() + reader.at + rest
+    last = Buffer.concat([last.subarray(0, shared), content.subarray(reader.at, reader.at + rest)])
+    reader.at += rest
+    entries.push({ key: last, block: reader.span() })
+    reader.at = next
+  }
+  return entries
+}
+
+/** The same blocks with another index, and without filters. */
+function withEntries(table: Buffer, entries: readonly Entry[]): Buffer {
+  const places: number[] = []
+  let length = 0
+  const pieces = entries.map(({ key, block }) => {
+    const place = Buffer.from([...varint(block.from), ...varint(block.size)])
+    const piece = Buffer.concat([Buffer.from([0, ...varint(key.length), ...varint(place.length)]), key, place])
+    places.push(length)
+    length += piece.length
+    return piece
+  })
+  const index = sealedBlock(Buffer.concat([...pieces, words([...places, places.length])]))
+  const meta = sealedBlock(words([0, 1]))
+  const footer = Buffer.alloc(footerSize)
+  const indexFrom = table.length + meta.length
+  const at = Buffer.from([...varint(table.length), ...varint(meta.length - trailerSize), ...varint(indexFrom), ...varint(index.length - trailerSize)])
+  at.copy(footer)
+  footer.writeBigUInt64LE(0xdb4775248b80fb57n, footerSize - 8)
+  return Buffer.concat([table, meta, index, footer])
+}
+
+function sealedBlock(content: Buffer): Buffer {
+  const typed = Buffer.concat([content, Buffer.from([0])])
+  return Buffer.concat([typed, words([masked(crc32c(typed))])])
+}
+
+function words(numbers: readonly number[]): Buffer {
+  const bytes = Buffer.alloc(numbers.length * 4)
+  numbers.forEach((number, at) => bytes.writeUInt32LE(number, at * 4))
+  return bytes
+}
+
+function varint(number: number): number[] {
+  const bytes: number[] = []
+  for (; number >= 128; number = Math.floor(number / 128)) bytes.push((number % 128) + 128)
+  return [...bytes, number]
+}
+
+class Reader {
+  readonly #bytes: Buffer
+  at: number
+
+  constructor(bytes: Buffer, at: number) {
+    this.#bytes = bytes
+    this.at = at
+  }
+
+  /** Seven bits a byte, the low ones first. */
+  number(): number {
+    let value = 0
+    for (let scale = 1; this.at < this.#bytes.length; scale *= 128) {
+      const byte = this.#bytes[this.at++] ?? 0
+      value += (byte & 0x7f) * scale
+      if (byte < 0x80) break
+    }
+    return value
+  }
+
+  span(): Span {
+    return { from: this.number(), size: this.number() }
+  }
+}
