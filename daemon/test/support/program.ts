@@ -2,7 +2,7 @@
 // be told of.
 import { join } from 'node:path'
 import type { CallbackName, Callbacks, WatchEvent } from '../../../protocol/events.ts'
-import type { File, Job, JobError, JobState } from '../../../protocol/job.ts'
+import type { File, Job, JobError, JobState, Range } from '../../../protocol/job.ts'
 import type { MethodName, ParamsSent, Result } from '../../../protocol/methods.ts'
 import type { EventKind, PartialOptions } from '../../../protocol/options.ts'
 import { createPeer, type Method, type Peer } from '../../../protocol/peer.ts'
