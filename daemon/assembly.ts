@@ -20,6 +20,8 @@ import { Scheduler } from './broker/scheduler.ts'
 import { LevelStore } from './broker/store/level-store.ts'
 import { load } from './broker/store/load.ts'
 import * as records from './broker/store/records.ts'
+import { openKeys } from './broker/store/secret-key.ts'
+import { Secrets } from './broker/store/secrets.ts'
 import { Transfers } from './broker/transfers.ts'
 import { Views } from './broker/views.ts'
 import { Waiters } from './broker/waiters.ts'
@@ -62,11 +64,16 @@ export async function assemble(options: AssemblyOptions): Promise<Assembly> {
 }
 
 async function furnish({ at, configuration, activatedFd, log, workerProgram }: AssemblyOptions, store: LevelStore): Promise<Assembly> {
-  const loaded = await load(store, log)
+  const secrets = new Secrets(openKeys(at.state))
+  const stored = await load(store, log)
+  const loaded = { ...stored, jobs: stored.jobs.map((job) => secrets.unseal(job, log)) }
   const history = new History(store)
   const queue = new Queue({
     ...loaded, limits: () => configuration().limits, newId: randomUUID,
-    store: { ...records, commit: (operations) => store.commit(operations), findToken: (ownerId, token) => history.findToken(ownerId, token) },
+    store: {
+      ...records, commit: (operations) => store.commit(operations), findToken: (ownerId, token) => history.findToken(ownerId, token),
+      jobOperations: (before, after) => records.jobOperations(before, secrets.seal(after)),
+    },
   })
   await queue.reserveSequence()
 
