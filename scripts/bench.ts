@@ -20,7 +20,7 @@ const { values, positionals } = parseArgs({
   options: {
     rounds: { type: 'string', default: '5' },
     scale: { type: 'string', default: '1' },
-    json: { type: 'string', default: 'bench.json' },
+    json: { type: 'string', default: 'bench-result.json' },
     build: { type: 'string' },
     disk: { type: 'string', default: tmpdir() },
     help: { type: 'boolean', default: false },

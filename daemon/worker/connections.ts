@@ -2,6 +2,7 @@
 // in order. Loads the HTTP client at the first use. It knows nothing of what is asked over them.
 import type { Client } from 'undici'
 import { createSecureContext, rootCertificates, type SecureContext } from 'node:tls'
+import { setFlagsFromString } from 'node:v8'
 import { Wire } from './wire.ts'
 
 const keptPerOrigin = 16
@@ -42,11 +43,14 @@ export class Connections {
   readonly #idle = new Map<string, Connection[]>()
   readonly #timers = new Map<Connection, NodeJS.Timeout>()
   readonly #sessions = new Map<string, Buffer>()
+  #authorities: readonly string[] = []
+  /** Made when the first secure connection needs it: reading some hundred certificates costs time and memory. */
   #trust: SecureContext | null = null
   #createClient: Promise<typeof Client> | null = null
 
   trust(certificateAuthorities: readonly string[]): void {
-    this.#trust = certificateAuthorities.length > 0 ? createSecureContext({ ca: [...rootCertificates, ...certificateAuthorities] }) : null
+    this.#authorities = certificateAuthorities
+    this.#trust = null
     this.#sessions.clear()
     this.close()
   }
@@ -66,11 +70,19 @@ export class Connections {
       if (this.#sessions.size > rememberedSessions) this.#sessions.delete(this.#sessions.keys().next().value ?? '')
     }
     const createClient = await this.#loadClient()
-    const wire = await Wire.open({ secure, host, port, trust: this.#trust }, this.#sessions.get(origin) ?? null, remember, signal)
+    const wire = await Wire.open({ secure, host, port, trust: secure ? this.#trusted() : null }, this.#sessions.get(origin) ?? null, remember, signal)
     return new Connection(origin, wire, createClient)
   }
 
+  /** `null`: the authorities that Node knows anyway. */
+  #trusted(): SecureContext | null {
+    if (this.#authorities.length === 0) return null
+    return this.#trust ??= createSecureContext({ ca: [...rootCertificates, ...this.#authorities] })
+  }
+
   #loadClient(): Promise<typeof Client> {
+    // Its parser is WebAssembly, and optimising that takes thirty megabytes and more time than heads ever take.
+    setFlagsFromString('--liftoff-only')
     // By its default export, which is all that a package in the older module format has once it is in a bundle.
     return this.#createClient ??= import('undici').then((undici) => undici.default.Client)
   }
