@@ -15,6 +15,8 @@ export interface ExpiryOptions {
 }
 
 const dayMs = 86_400_000
+/** From the start to the first look at the history: when the start itself is over. */
+const forgetFirstMs = 5000
 
 export class Expiry {
   readonly #options: ExpiryOptions
@@ -22,7 +24,7 @@ export class Expiry {
 
   constructor(options: ExpiryOptions) {
     this.#options = options
-    this.#due.set('history', 60_000)
+    this.#due.set('history', forgetFirstMs)
     void this.look()
   }
 

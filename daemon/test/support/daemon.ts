@@ -11,8 +11,6 @@ import { RawClient, type Identity } from './raw-client.ts'
 export interface DaemonOptions {
   readonly mode?: 'user' | 'system'
   readonly config?: string
-  /** Put before the command, as `faketime -f +91d` is. */
-  readonly wrapper?: readonly string[]
   readonly environment?: Readonly<Record<string, string>>
   /** Its state lies here instead of in the scratch folder. */
   readonly state?: string
@@ -93,11 +91,11 @@ export class Daemon {
   /** Starts it and waits for nothing. */
   launch(more: DaemonOptions = {}): void {
     this.#options = { ...this.#options, ...more }
-    const { wrapper = [], mode = 'user', flags = [], environment = {} } = this.#options
+    const { mode = 'user', flags = [], environment = {} } = this.#options
     const given: Record<string, string | undefined> = { ...process.env, XDG_RUNTIME_DIR: this.folder, XDG_CONFIG_HOME: this.folder, XDG_STATE_HOME: this.folder, ...environment }
     for (const name of ['BACKHAUL_SOCKET', 'BACKHAUL_STATE', 'BACKHAUL_CONFIG', 'BACKHAUL_MODE']) if (!(name in environment)) delete given[name]
-    const command = [...wrapper, process.execPath, program, '--mode', mode, '--socket', this.socket, '--state', this.state, '--config', this.config, ...flags]
-    const child = spawn(command[0] ?? '', command.slice(1), { env: given, stdio: ['ignore', 'ignore', 'pipe'] })
+    const command = [program, '--mode', mode, '--socket', this.socket, '--state', this.state, '--config', this.config, ...flags]
+    const child = spawn(process.execPath, command, { env: given, stdio: ['ignore', 'ignore', 'pipe'] })
     child.stderr?.on('data', (bytes: Buffer) => { this.said += bytes.toString() })
     this.#child = child
   }
