@@ -81,6 +81,10 @@ export class Program {
     this.#socket.destroy()
   }
 
+  get isClosed(): boolean {
+    return this.#socket.destroyed
+  }
+
   async closed(): Promise<void> {
     await until(() => this.#socket.destroyed, 'the end of the connection')
   }
