@@ -1,15 +1,16 @@
 // One job while it has a slot: which of its files move now, in which phase each is, and what their reports mean for
 // its record. Reports that come while a commit is being written go together in the next one.
 import { failure, type Failure } from '../../protocol/failures.ts'
-import { durableBytes, isDone, temporaryName, withFile, withProgress, type FileRecord, type JobRecord } from '../core/job.ts'
+import { durableBytes, isDone, withFile, withProgress, type FileRecord, type JobRecord } from '../core/job.ts'
 import { failJob } from '../core/failing.ts'
 import { transition, type NewEvent } from '../core/transitions.ts'
-import type { Reports, ResumePoint, TransferOrder } from '../link/messages.ts'
+import type { Reports, ResumePoint } from '../link/messages.ts'
 import { phaseAfter, type Phase } from '../link/phases.ts'
 import { now } from './clock.ts'
 import type { JobClocks } from './job-clocks.ts'
 import type { LiveProgress } from './live.ts'
 import type { Change } from './queue.ts'
+import { orderFor } from './transfer-order.ts'
 import type { WorkerLink } from './workers/worker-link.ts'
 
 export interface Surroundings {
@@ -224,30 +225,4 @@ function withResumePoint(job: JobRecord, index: number, resumePoint: ResumePoint
   const moved = withProgress(job, index, { resumePoint })
   const isMore = durableBytes(resumePoint) > durableBytes(job.files[index]?.progress.resumePoint ?? null)
   return isMore ? { ...moved, troubledSince: null } : moved
-}
-
-function orderFor(transferId: number, job: JobRecord, file: FileRecord): TransferOrder {
-  const { method, headers, redirects, redirectToHttp } = job.options.http
-  const others = job.files.reduce((sum, other) => (other.index === file.index ? sum : sum + (other.progress.resumePoint?.bytesTotal ?? 0)), 0)
-  const limit = job.options.maximumDownloadBytes
-  return {
-    transferId,
-    remoteName: file.remoteName,
-    localName: file.localName,
-    temporaryName: temporaryName(job.id, file.index),
-    resumePoint: file.progress.resumePoint === null ? null : copyOf(file.progress.resumePoint),
-    checksum: file.checksum ?? null,
-    ranges: file.ranges ?? null,
-    http: { method, headers: present(headers), redirects, redirectToHttp },
-    maximumBytes: limit === null ? null : Math.max(0, limit - others),
-    connections: job.options.connections,
-  }
-}
-
-function copyOf(point: NonNullable<FileRecord['progress']['resumePoint']>): ResumePoint {
-  return { ...point, durable: point.durable.map(([from, to]) => [from, to]) }
-}
-
-function present(headers: Readonly<Record<string, string | null>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(headers).filter((header): header is [string, string] => header[1] !== null))
 }

@@ -1,0 +1,29 @@
+// What a worker is told about one file: pure, from the job's record.
+import { temporaryName, type FileRecord, type JobRecord } from '../core/job.ts'
+import type { ResumePoint, TransferOrder } from '../link/messages.ts'
+
+export function orderFor(transferId: number, job: JobRecord, file: FileRecord): TransferOrder {
+  const { method, headers, redirects, redirectToHttp } = job.options.http
+  const others = job.files.reduce((sum, other) => (other.index === file.index ? sum : sum + (other.progress.resumePoint?.bytesTotal ?? 0)), 0)
+  const limit = job.options.maximumDownloadBytes
+  return {
+    transferId,
+    remoteName: file.remoteName,
+    localName: file.localName,
+    temporaryName: temporaryName(job.id, file.index),
+    resumePoint: file.progress.resumePoint === null ? null : copyOf(file.progress.resumePoint),
+    checksum: file.checksum ?? null,
+    ranges: file.ranges ?? null,
+    http: { method, headers: present(headers), redirects, redirectToHttp },
+    maximumBytes: limit === null ? null : Math.max(0, limit - others),
+    connections: job.options.connections,
+  }
+}
+
+function copyOf(point: NonNullable<FileRecord['progress']['resumePoint']>): ResumePoint {
+  return { ...point, durable: point.durable.map(([from, to]) => [from, to]) }
+}
+
+function present(headers: Readonly<Record<string, string | null>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).filter((header): header is [string, string] => header[1] !== null))
+}
