@@ -13,7 +13,8 @@ export type EventKind = z.infer<typeof eventKind>
 const notifyCommand = z.strictObject({
   /** Absolute; no search, no shell, no expansion (BITS §6.7). */
   program: line(1, 4095).refine((path) => isAbsoluteOn('linux', path) || isAbsoluteOn('win32', path), 'must be an absolute path'),
-  args: z.array(line(0, 4000)).max(100).default([]),
+  /** BITS §3.3 allows 4,000 characters of parameters. */
+  args: z.array(line(0, 4000)).max(100).refine((all) => all.join('').length <= 16_384, 'may hold 16,384 characters in all').default([]),
 })
 export type NotifyCommand = z.infer<typeof notifyCommand>
 

@@ -3,6 +3,7 @@ import type { StoredEvent } from '../core/event.ts'
 import type { JobRecord } from '../core/job.ts'
 import { endedKey, eventKey, historyKey, tokenKey, within } from './store/keys.ts'
 import { decodeEnded, decodeEvent, forgetOperations } from './store/records.ts'
+import { Turns } from './turns.ts'
 import type { Operation, Store } from './store/store.ts'
 
 export interface Page {
@@ -11,8 +12,13 @@ export interface Page {
   readonly next: string | null
 }
 
+/** A page ends here, however many jobs were asked for: an answer is made in one piece, and everybody waits for it. */
+const charactersPerPage = 512 * 1024
+
 export class History {
   readonly #store: Store
+  /** One page of a caller at a time. */
+  readonly #turns = new Turns()
 
   constructor(store: Store) {
     this.#store = store
@@ -28,15 +34,22 @@ export class History {
   }
 
   /** Ended jobs of an owner (`null`: of all), those that ended first come first. */
-  async list(ownerId: string | null, after: string | null, limit: number, isWanted: (job: JobRecord) => boolean): Promise<Page> {
+  list(callerId: string, ownerId: string | null, after: string | null, limit: number, isWanted: (job: JobRecord) => boolean): Promise<Page> {
+    return Promise.resolve(this.#turns.run(callerId, () => this.#list(ownerId, after, limit, isWanted)))
+  }
+
+  async #list(ownerId: string | null, after: string | null, limit: number, isWanted: (job: JobRecord) => boolean): Promise<Page> {
     const prefix = ownerId === null ? 'h/' : `h/${ownerId}/`
     const { lt, gte } = within(prefix)
     const jobs: JobRecord[] = []
+    let characters = 0
     for await (const [key] of this.#store.read(after === null ? { gte, lt } : { gt: after, lt })) {
-      const job = await this.get(key.slice(key.lastIndexOf('/') + 1))
+      const text = await this.#store.get(endedKey(key.slice(key.lastIndexOf('/') + 1)))
+      const job = text === null ? null : decodeEnded(text)
       if (!job || !isWanted(job)) continue
-      if (jobs.length === limit) return { jobs, next: keyOf(jobs[limit - 1]) }
+      if (jobs.length === limit || characters > charactersPerPage) return { jobs, next: keyOf(jobs.at(-1)) }
       jobs.push(job)
+      characters += text?.length ?? 0
     }
     return { jobs, next: null }
   }

@@ -18,15 +18,7 @@ export interface Live {
 export const still: Live = { bytesByFile: new Map(), bytesPerSecond: 0, progressAt: 0, blocked: null }
 
 export function viewJob(job: JobRecord, live: Live): Job {
-  let bytesTotal: number | null = 0
-  let bytesTransferred = 0
-  let filesTransferred = 0
-  for (const file of job.files) {
-    const total = totalOf(file)
-    bytesTotal = bytesTotal === null || total === null ? null : bytesTotal + total
-    bytesTransferred += transferredOf(file, live)
-    if (file.progress.done) filesTransferred++
-  }
+  const { bytesTotal, bytesTransferred, filesTransferred } = live.bytesByFile.size > 0 ? sumOf(job, live) : restingSumOf(job)
   return {
     id: job.id, type: job.type, displayName: job.displayName, description: job.description, application: job.application,
     owner: job.owner, state: job.state, priority: job.priority,
@@ -36,6 +28,34 @@ export function viewJob(job: JobRecord, live: Live): Job {
     waiting: explain(job, live)[0] ?? null,
     options: withoutSecrets(job.options),
   }
+}
+
+interface Sum {
+  readonly bytesTotal: number | null
+  readonly bytesTransferred: number
+  readonly filesTransferred: number
+}
+
+// A list looks at every file of every job, and a record never changes: what does not move is summed once.
+const restingSums = new WeakMap<JobRecord['files'], Sum>()
+
+function restingSumOf(job: JobRecord): Sum {
+  const sum = restingSums.get(job.files) ?? sumOf(job, still)
+  restingSums.set(job.files, sum)
+  return sum
+}
+
+function sumOf(job: JobRecord, live: Live): Sum {
+  let bytesTotal: number | null = 0
+  let bytesTransferred = 0
+  let filesTransferred = 0
+  for (const file of job.files) {
+    const total = totalOf(file)
+    bytesTotal = bytesTotal === null || total === null ? null : bytesTotal + total
+    bytesTransferred += transferredOf(file, live)
+    if (file.progress.done) filesTransferred++
+  }
+  return { bytesTotal, bytesTransferred, filesTransferred }
 }
 
 export function viewFile(job: JobRecord, file: FileRecord, live: Live): File {

@@ -18,7 +18,7 @@ export const jobList: MethodOf<'job.list'> = async (params, call) => {
   if (!asksForEnded) return { jobs: page.map((job) => call.views.of(job)), nextCursor: null }
   const left = params.limit - page.length
   if (left === 0) return { jobs: page.map((job) => call.views.of(job)), nextCursor: 'ended:' }
-  const ended = await call.history.list(ownerId, cursor.part === 'ended' ? cursor.after : null, left, (job) => isWanted(params, job, ownerId))
+  const ended = await call.history.list(call.caller.id, ownerId, cursor.part === 'ended' ? cursor.after : null, left, (job) => isWanted(params, job, ownerId))
   return { jobs: [...page, ...ended.jobs].map((job) => call.views.of(job)), nextCursor: ended.next === null ? null : `ended:${ended.next}` }
 }
 

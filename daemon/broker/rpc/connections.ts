@@ -5,9 +5,11 @@ import type net from 'node:net'
 import { Refusal, type RefusalKind } from '../../../protocol/refusals.ts'
 import type { Log } from '../../log.ts'
 import { callerOf, type CallersOptions } from './callers.ts'
+import { connectionsThatFit } from './descriptor-room.ts'
 import { outOfTurn, type Dispatch } from './dispatch.ts'
 import { FairShare } from './fair-share.ts'
 import { identify } from './identity.ts'
+import { endWithWords } from './last-words.ts'
 import { Session } from './session.ts'
 
 export interface ConnectionsOptions extends CallersOptions {
@@ -19,6 +21,8 @@ export interface ConnectionsOptions extends CallersOptions {
 export class Connections {
   readonly #options: ConnectionsOptions
   readonly #fairShare = new FairShare()
+  /** Of all users together. */
+  readonly #room = connectionsThatFit()
   readonly #sessions = new Set<Session>()
   readonly #countByUser = new Map<string, number>()
   #lastId = 0
@@ -35,6 +39,7 @@ export class Connections {
       this.#countByUser.set(identity.id, count)
       socket.once('close', () => this.#left(identity.id))
       const limit = this.#options.connectionsPerUser()
+      if (this.#sessions.size >= this.#room) return refuse(socket, new Refusal('too-many-connections', { limit: this.#room }, 'The service has as many connections as it can hold.'))
       if (count > limit) return refuse(socket, new Refusal('too-many-connections', { limit }))
       const caller = await callerOf(identity, this.#options)
       if (!socket.destroyed) this.#open(socket, caller)
@@ -76,6 +81,5 @@ export class Connections {
 }
 
 function refuse(socket: net.Socket, { code, message, data }: { code: number; message: string; data: { kind: RefusalKind | string } }): void {
-  socket.end(`${JSON.stringify({ jsonrpc: '2.0', id: null, error: { code, message, data } })}\n`)
-  socket.destroySoon()
+  endWithWords(socket, `${JSON.stringify({ jsonrpc: '2.0', id: null, error: { code, message, data } })}\n`)
 }

@@ -1,7 +1,7 @@
 // From a method's name to its call: params checked by the schema, the caller attached, and its turn. Calls of one
 // connection about one job take effect in the order sent; calls that change a job, from wherever, one after another.
 import { methods, type MethodName } from '../../../protocol/methods.ts'
-import { invalidParams, type Issue } from '../../../protocol/refusals.ts'
+import { invalidParams, Refusal, type Issue } from '../../../protocol/refusals.ts'
 import type { Method } from '../../../protocol/peer.ts'
 import type { Broker, Call } from '../methods/call.ts'
 import { methodTable } from '../methods/index.ts'
@@ -32,6 +32,7 @@ export class Dispatch {
   }
 
   #call(name: MethodName, params: unknown, call: Call, turns: Turns): unknown {
+    refuseTooManyFiles(params, call)
     const checked = methods[name].params.safeParse(params ?? {})
     const unseen = unseenNames(params, [])
     if (!checked.success) throw invalidParams([...issuesOf(checked.error.issues), ...unseen])
@@ -43,6 +44,13 @@ export class Dispatch {
     const { jobId } = checked.data
     return turns.run(jobId, () => (changing.has(name) ? this.#changes.run(jobId, act) : act()))
   }
+}
+
+/** A list that is refused for its length is not looked at: checking a mebibyte of files takes half a second of everybody's time. */
+function refuseTooManyFiles(params: unknown, { caller, limits }: Call): void {
+  if (caller.isExempt || typeof params !== 'object' || params === null || !('files' in params)) return
+  const limit = limits().filesPerJob
+  if (Array.isArray(params.files) && params.files.length > limit) throw new Refusal('too-many-files-in-job', { limit })
 }
 
 interface ZodIssue {

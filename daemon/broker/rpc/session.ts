@@ -7,6 +7,7 @@ import type { Caller } from '../../core/access.ts'
 import type { Log } from '../../log.ts'
 import type { Connection } from './connection.ts'
 import type { FairShare } from './fair-share.ts'
+import { endWithWords } from './last-words.ts'
 
 export interface SessionOptions {
   readonly id: number
@@ -124,7 +125,8 @@ export class Session implements Connection {
   #breach(kind: RefusalKind): void {
     this.#options.log.debug({ kind, owner: this.caller.id }, 'a connection is closed: it broke the protocol')
     this.#breached = true
-    this.close()
+    this.#flush()
+    endWithWords(this.#socket)
   }
 
   #cut(why: string): void {
