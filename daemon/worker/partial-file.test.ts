@@ -84,6 +84,21 @@ test('another file of the same name is started over', async () => {
   await file.close()
 })
 
+test('what starts anew is another file, which no resume point of the old one fits', async () => {
+  const known = await finished('one version')
+  const file = open(known)
+  file.startOver()
+  file.write(Buffer.from('the other version'), 0)
+  const again = open(known)
+  assert.equal(again.durable, 0)
+  await again.close()
+  // Whoever still has the file before open writes to nobody's harm.
+  file.write(Buffer.from('late'), 0)
+  assert.equal(readFileSync(at('BH1.tmp'), 'utf8'), '')
+  await file.checkpoint()
+  await file.close()
+})
+
 test('a flush that began before a new start vouches for nothing after it', async () => {
   const file = open()
   file.write(Buffer.from('old bytes'), 0)

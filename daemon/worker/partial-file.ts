@@ -1,7 +1,7 @@
 // The partial file: opened beside the local name and never through a link, written at offsets, flushed at
 // checkpoints. The invariants: only a regular file of our own with one name is ever written; what `durable` says
 // was flushed before it said so; bytes beyond it count for nothing and are written again.
-import { close, constants, fdatasync, fstatSync, ftruncateSync, lstatSync, openSync, readSync, statfsSync, writeSync, type Stats } from 'node:fs'
+import { close, constants, fdatasync, fstatSync, ftruncateSync, lstatSync, openSync, readSync, statfsSync, unlinkSync, writeSync, type Stats } from 'node:fs'
 import { failure } from '../../protocol/failures.ts'
 import type { ResumePoint } from '../link/messages.ts'
 import { codeOf, raise } from './failure-from.ts'
@@ -10,9 +10,12 @@ import type { Folder } from './folders.ts'
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDWR } = constants
 
 export class PartialFile {
-  readonly inode: string
   readonly folder: Folder
-  readonly #fd: number
+  readonly #name: string
+  #inode: string
+  #fd: number
+  /** Files that a new start has left behind; a flush may still run on them. */
+  readonly #replaced: number[] = []
   #written: number
   #durable: number
   #isNamed: boolean
@@ -22,10 +25,11 @@ export class PartialFile {
   #isBroken = false
   #isClosed = false
 
-  private constructor(folder: Folder, fd: number, stats: Stats, durable: number, isNew: boolean) {
+  private constructor(folder: Folder, name: string, fd: number, stats: Stats, durable: number, isNew: boolean) {
     this.folder = folder
+    this.#name = name
     this.#fd = fd
-    this.inode = inodeOf(stats)
+    this.#inode = inodeOf(stats)
     this.#written = this.#durable = durable
     this.#isNamed = !isNew
   }
@@ -38,12 +42,30 @@ export class PartialFile {
       const isKnown = resumePoint !== null && resumePoint.inode === inodeOf(stats)
       if (!isNew) refuseForeign(stats, isKnown)
       const durable = isKnown ? Math.min(durableStart(resumePoint), stats.size) : 0
+      if (!isNew && durable === 0) return PartialFile.#openAnew(folder, name, fd, durable)
       if (stats.size !== durable) ftruncateSync(fd, durable)
-      return new PartialFile(folder.acquire(), fd, stats, durable, isNew)
+      return new PartialFile(folder.acquire(), name, fd, stats, durable, isNew)
     } catch (error) {
       close(fd)
       throw error
     }
+  }
+
+  /**
+   * What starts at the first byte starts in a new file: another process may still write to the old one, and a resume point that
+   * was recorded for the old one must not fit what is written now.
+   */
+  static #openAnew(folder: Folder, name: string, old: number, durable: number): PartialFile {
+    unlinkSync(folder.child(name))
+    const { fd } = openOwn(folder.child(name))
+    const stats = fstatSync(fd)
+    close(old)
+    return new PartialFile(folder.acquire(), name, fd, stats, durable, true)
+  }
+
+  /** What the file is, whatever its name; another one after a new start. */
+  get inode(): string {
+    return this.#inode
   }
 
   /** How many bytes from the start are flushed. */
@@ -63,9 +85,15 @@ export class PartialFile {
     return readSync(this.#fd, bytes, 0, bytes.length, offset)
   }
 
-  /** Empties the file, for a new start. */
+  /** A new, empty file for a new start. */
   startOver(): void {
-    ftruncateSync(this.#fd, 0)
+    const path = this.folder.child(this.#name)
+    unlinkSync(path)
+    const { fd } = openOwn(path)
+    this.#replaced.push(this.#fd)
+    this.#fd = fd
+    this.#inode = inodeOf(fstatSync(this.#fd))
+    this.#isNamed = false
     this.#written = this.#durable = 0
     this.#starts += 1
   }
@@ -96,7 +124,7 @@ export class PartialFile {
     this.#isClosed = true
     // Closing under a running flush would flush whatever file gets the number next.
     await this.#flushing?.catch((error: unknown) => codeOf(error))
-    close(this.#fd)
+    for (const fd of [...this.#replaced, this.#fd]) close(fd)
     this.folder.release()
   }
 
@@ -111,8 +139,9 @@ export class PartialFile {
       throw error
     }
     if (!this.#isNamed) await this.folder.sync()
+    if (this.#starts !== starts) return
     this.#isNamed = true
-    if (this.#starts === starts) this.#durable = written
+    this.#durable = written
   }
 }
 
@@ -122,8 +151,9 @@ export function refuseImpossible(folder: Folder, name: string): void {
   if (found?.isDirectory()) raise(failure('not-a-regular-file', 'Under the local name there is a folder.'))
 }
 
-export function inodeOf(stats: Pick<Stats, 'dev' | 'ino'>): string {
-  return `${stats.dev}:${stats.ino}`
+/** A number is given to another file when the first is gone, so the time of its birth belongs to it; elsewhere that may change. */
+export function inodeOf({ dev, ino, birthtimeMs }: Pick<Stats, 'dev' | 'ino' | 'birthtimeMs'>): string {
+  return process.platform === 'linux' ? `${dev}:${ino}:${birthtimeMs}` : `${dev}:${ino}`
 }
 
 /** A regular file of this user? `isKnown`: it is the very file that the resume point names, which root may have taken over. */
