@@ -120,7 +120,14 @@ export class Ending {
     }) })
   }
 
+  /** Every order may be repeated, so a worker that dies of something else in the middle costs nothing but another one. */
   async #ask(job: JobRecord, order: 'files.publish' | 'files.remove' | 'files.probe', files: readonly FileRecord[]): Promise<Failures> {
+    const failures = await this.#askOne(job, order, files) ?? await this.#askOne(job, order, files)
+    return failures ?? files.map(() => ({ code: 'worker-lost', message: 'The process that runs as the owner could not do it.' }))
+  }
+
+  /** `null`: the worker was lost. */
+  async #askOne(job: JobRecord, order: 'files.publish' | 'files.remove' | 'files.probe', files: readonly FileRecord[]): Promise<Failures | null> {
     try {
       const worker = await this.#options.workers.workerOf(job.owner.id)
       const release = worker.hold()
@@ -134,7 +141,7 @@ export class Ending {
     } catch (error) {
       this.#options.log.warn({ err: error, jobId: job.id, order }, 'a worker could not do what was asked')
     }
-    return files.map(() => ({ code: 'worker-lost', message: 'The process that runs as the owner could not do it.' }))
+    return null
   }
 
   async #remove(jobId: string): Promise<void> {

@@ -38,7 +38,12 @@ export class WorkerPool implements WorkerSource {
   async workerOf(ownerId: string): Promise<WorkerLink> {
     if (this.#closed) throw new Error('the service is stopping')
     const present = this.#workers.get(ownerId)
-    if (present) return await present
+    const worker = await present
+    // One that has just ended may still be in the table.
+    if (worker && !worker.isClosed) return worker
+    if (present && this.#workers.get(ownerId) === present) this.#workers.delete(ownerId)
+    const other = this.#workers.get(ownerId)
+    if (other) return await other
     const starting = this.#start(ownerId)
     this.#workers.set(ownerId, starting)
     try {
