@@ -1,0 +1,121 @@
+// The power of the disk with queue and files is cut under a mixed session: what was answered is there when it comes back,
+// what was flushed is not fetched again, and a brand-new queue can be opened.
+import assert from 'node:assert/strict'
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { Daemon, readProcess, until } from './support/daemon.ts'
+import { judge } from './support/judge.ts'
+import { LoopDisk } from './support/loop-disk.ts'
+import { startMixedOrigin } from './support/mixed-origin.ts'
+import { Chance, rounds, seed } from './support/seed.ts'
+import { Session } from './support/session.ts'
+
+const disk = LoopDisk.make(256)
+const skip = typeof disk === 'string' ? disk : false
+const { origin, paths, bodies } = await startMixedOrigin()
+const mebibyte = 1024 * 1024
+/** Between the cut and the end of the processes nothing can be written, and that is said. */
+const expected = ['storage-full', 'publish-failed', 'error']
+after(async () => {
+  if (typeof disk !== 'string') disk.close()
+  await origin.close()
+})
+
+function place(name: string): { state: string; files: string } {
+  const path = typeof disk === 'string' ? '' : join(disk.path, name)
+  mkdirSync(join(path, 'files'), { recursive: true })
+  return { state: join(path, 'state'), files: join(path, 'files') }
+}
+
+/** Without power there are no processes either. */
+async function cut(daemon: Daemon): Promise<void> {
+  if (typeof disk === 'string') return
+  const workers = daemon.workers()
+  disk.cut()
+  for (const pid of workers) end(pid)
+  await daemon.kill9()
+  await until(() => workers.every((pid) => readProcess(pid, 'cmdline') === ''), 'the workers are gone')
+  disk.mountAgain()
+}
+
+function end(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error // it ended by itself
+  }
+}
+
+test('after a power cut at any moment all that was answered holds', { skip }, async (t) => {
+  t.diagnostic(`seed ${seed}`)
+  const chance = new Chance(seed)
+  const { state, files } = place('mixed')
+  const daemon = Daemon.make({ config: '[transfer]\nbackgroundSlots = 8\n\n[callbacks]\nretrySeconds = 0.1\n', state })
+  t.after(() => daemon.close())
+  const session = new Session({ origin, paths, folder: files, chance, expected })
+  await daemon.start()
+  for (let round = 0; round < rounds(5); round++) {
+    const program = await session.connect(daemon.socket)
+    const running = session.run(program)
+    const afterMs = chance.below(2500)
+    await new Promise((resolve) => { setTimeout(resolve, afterMs) })
+    // What is answered after the cut was promised without a disk: nothing may be.
+    await cut(daemon)
+    await program.closed()
+    await running
+    await daemon.start()
+    const witness = await session.connect(daemon.socket)
+    assert.deepEqual(await judge(session, witness, bodies), [], `seed ${seed}, round ${round}, cut after ${afterMs} ms`)
+    witness.close()
+  }
+  const program = await session.connect(daemon.socket)
+  await session.finish(program)
+  assert.deepEqual(await judge(session, program, bodies), [], `seed ${seed}, at the end`)
+  program.close()
+  t.diagnostic(`${session.notes.length} jobs, ${session.answered} answers`)
+  assert.doesNotMatch(daemon.said, /is damaged|"a defect/)
+})
+
+test('a queue that is cut in its first second opens', { skip }, async (t) => {
+  for (let round = 0; round < rounds(4); round++) {
+    const { state, files } = place(`new-${round}`)
+    const daemon = Daemon.make({ state })
+    t.after(() => daemon.close())
+    await daemon.start()
+    const session = new Session({ origin, paths, folder: files, chance: new Chance(seed + round), expected })
+    const program = await session.connect(daemon.socket)
+    const running = session.run(program, () => session.answered >= round % 3)
+    if (round % 3 > 0) await running
+    await cut(daemon)
+    await running
+    program.close()
+    await daemon.start()
+    const witness = await session.connect(daemon.socket)
+    assert.deepEqual(await judge(session, witness, bodies), [], `seed ${seed}, round ${round}`)
+    witness.close()
+    await daemon.close()
+  }
+})
+
+test('of a file, at most 16 MiB or 5 s of transfer are fetched again', { skip }, async (t) => {
+  const body = Buffer.alloc(60 * mebibyte, 'every byte is here')
+  origin.route('/huge', { body, pace: { bytes: mebibyte, everyMs: 60 } })
+  const { state, files } = place('huge')
+  const daemon = Daemon.make({ state })
+  t.after(() => daemon.close())
+  await daemon.start()
+  const client = await daemon.client()
+  const { job } = await client.call('job.create', { displayName: 'huge', resume: true, files: [{ remoteName: origin.url('/huge'), localName: join(files, 'huge') }] })
+  const here = async (): Promise<number> => (await client.call('job.get', { jobId: job.id })).job.progress.bytesTransferred
+  await until(async () => await here() > 40 * mebibyte, 'most of it is here')
+  const before = await here()
+  await cut(daemon)
+  await daemon.start()
+  const again = await daemon.client()
+  await origin.asked('/huge', 2)
+  const from = Number(/\d+/.exec(origin.requestsFor('/huge')[1]?.headers.range ?? '0')?.[0])
+  // Fetched at 16 MiB a second, so the 16 MiB are the larger part; what came between two ticks is added.
+  assert.ok(before - from <= 24 * mebibyte, `${before - from} bytes are fetched again`)
+  await again.call('job.cancel', { jobId: job.id })
+})
