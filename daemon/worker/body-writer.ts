@@ -34,6 +34,16 @@ export class BodyWriter {
     return this.#offset + this.#filled - this.#flushed
   }
 
+  /** Bytes that only the buffer has. */
+  get unwritten(): number {
+    return this.#filled - this.#flushed
+  }
+
+  /** Does it hash what it takes? */
+  get isHashing(): boolean {
+    return this.#hash !== null
+  }
+
   /** More than this in the file is fatal. */
   set limit(bytes: number) {
     this.#limit = bytes

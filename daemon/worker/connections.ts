@@ -43,6 +43,7 @@ export class Connections {
   readonly #idle = new Map<string, Connection[]>()
   readonly #timers = new Map<Connection, NodeJS.Timeout>()
   readonly #sessions = new Map<string, Buffer>()
+  readonly #atWork = new Map<string, number>()
   #authorities: readonly string[] = []
   /** Made when the first secure connection needs it: reading some hundred certificates costs time and memory. */
   #trust: SecureContext | null = null
@@ -53,6 +54,23 @@ export class Connections {
     this.#trust = null
     this.#sessions.clear()
     this.close()
+  }
+
+  /** How many requests to the server of this origin are under way. */
+  atWork(origin: string): number {
+    return this.#atWork.get(origin) ?? 0
+  }
+
+  /** Counts a request while it is under way. */
+  async during<T>(origin: string, act: () => Promise<T>): Promise<T> {
+    this.#atWork.set(origin, this.atWork(origin) + 1)
+    try {
+      return await act()
+    } finally {
+      const left = this.atWork(origin) - 1
+      if (left > 0) this.#atWork.set(origin, left)
+      else this.#atWork.delete(origin)
+    }
   }
 
   async take(url: URL, signal: AbortSignal): Promise<Connection> {

@@ -8,11 +8,17 @@ import type { PartialFile } from './partial-file.ts'
 
 const pieceBytes = 1024 * 1024
 
-/** A hash that has seen the first `length` bytes of `file`. Lets other transfers run in between. */
+/** A hash that has seen the first `length` bytes of `file`. */
 export async function hashOf(file: PartialFile, length: number, algorithm: string, signal: AbortSignal): Promise<Hash> {
   const hash = createHash(algorithm)
-  const piece = length > 0 ? Buffer.allocUnsafeSlow(Math.min(pieceBytes, length)) : null
-  for (let at = 0; piece && at < length;) {
+  await hashRest(hash, file, 0, length, signal)
+  return hash
+}
+
+/** Shows `hash` the bytes of `file` from `from` to `length`. Lets other transfers run in between. */
+export async function hashRest(hash: Hash, file: PartialFile, from: number, length: number, signal: AbortSignal): Promise<void> {
+  const piece = length > from ? Buffer.allocUnsafeSlow(Math.min(pieceBytes, length - from)) : null
+  for (let at = from; piece && at < length;) {
     const count = file.read(piece.subarray(0, Math.min(piece.length, length - at)), at)
     if (count === 0) raise(failure('local-file-changed', 'The temporary file is shorter than it was.'))
     hash.update(piece.subarray(0, count))
@@ -20,7 +26,6 @@ export async function hashOf(file: PartialFile, length: number, algorithm: strin
     await nextTurn()
     signal.throwIfAborted()
   }
-  return hash
 }
 
 export function isExpected(hash: Hash, checksum: NonNullable<TransferOrder['checksum']>): boolean {

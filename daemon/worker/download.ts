@@ -6,13 +6,16 @@ import { createHash, type Hash } from 'node:crypto'
 import { failure } from '../../protocol/failures.ts'
 import type { ReportName, Reports, ResumePoint, TransferOrder } from '../link/messages.ts'
 import { BodyWriter } from './body-writer.ts'
+import { ConnectionCount, mostConnections } from './connection-count.ts'
 import type { Connections } from './connections.ts'
-import { hashOf, isExpected } from './content-hash.ts'
+import { hashOf, hashRest, isExpected } from './content-hash.ts'
 import { asError, localFailure, raise } from './failure-from.ts'
-import { askFor, type Ask, type Body } from './fetch-span.ts'
+import { askFor, type Ask, type Body, type Outcome } from './fetch-span.ts'
 import { openPlace, type Folders } from './folders.ts'
+import { Parts, partEnded } from './parts.ts'
 import { PartialFile, refuseImpossible } from './partial-file.ts'
-import { firstTarget, isFailure } from './request.ts'
+import { firstTarget, isFailure, type Target } from './request.ts'
+import { mayResume } from './response.ts'
 import { remoteOf, resumePointOf, unknownRemote, usableResumePoint, type Remote } from './resume-point.ts'
 import { localTotal, nextSpan, spansOf, type Span } from './spans.ts'
 
@@ -38,10 +41,17 @@ export class Download {
   readonly #order: TransferOrder
   readonly #around: Surroundings
   readonly #spans: readonly Span[]
-  readonly #abort = new AbortController()
+  /** Of the request that is under way. */
+  #abort = new AbortController()
+  #ending: unknown = null
   #file: PartialFile | null = null
   #writer: BodyWriter | null = null
+  #parts: Parts | null = null
+  #isMainAtWork = false
+  readonly #count = new ConnectionCount()
   #hash: Hash | null = null
+  /** So many bytes from the start on the hash has seen. */
+  #hashed = 0
   #here = 0
   #remote: Remote
   #isConnected = false
@@ -81,7 +91,21 @@ export class Download {
 
   /** Ends the attempt, unless every byte is here already. */
   stop(): void {
-    if (this.#isReceiving) this.#abort.abort(stopped)
+    if (this.#isReceiving) this.#end(stopped)
+  }
+
+  /** Ends the attempt with the first reason that there is. */
+  #end(reason: unknown): void {
+    this.#ending ??= reason
+    this.#abort.abort(reason)
+    void this.#parts?.stop()
+  }
+
+  /** Bytes that are here, written or not. */
+  #received(): number {
+    if (!this.#file) return this.#here
+    const received = this.#file.written.bytes + (this.#writer?.unwritten ?? 0) + (this.#parts?.unwritten ?? 0)
+    return Math.min(received, localTotal(this.#spans, this.#remote.bytesTotal) ?? received)
   }
 
   /** Called a few times a second: time limits, progress, checkpoints. */
@@ -91,8 +115,9 @@ export class Download {
       this.#deadline = now + this.#limitMs
       this.#limitMs = null
     }
-    if (now > this.#deadline) return this.#abort.abort(asError(failure('connection-timeout', 'The server did not answer or stopped sending.')))
-    const received = this.#writer?.received ?? this.#here
+    if (now > this.#deadline) return this.#end(asError(failure('connection-timeout', 'The server did not answer or stopped sending.')))
+    const received = this.#received()
+    this.#share(now, received)
     if (received !== this.#reported) this.#around.report('transfer.progress', { transferId: this.#order.transferId, bytesTransferred: received })
     this.#reported = received
     this.#checkpointIfDue(now, received)
@@ -107,26 +132,43 @@ export class Download {
     } finally {
       folder.release()
     }
-    this.#here = this.#reported = this.#file.durable
+    this.#here = this.#file.durable
+    this.#reported = this.#file.durableBytes
     if (checksum) this.#hash = await hashOf(this.#file, this.#here, checksum.algorithm, this.#abort.signal)
+    this.#hashed = this.#here
     const target = firstTarget(this.#order)
     if (isFailure(target)) raise(target)
 
     for (let starts = 0, span = this.#nextSpan(); span !== null; span = this.#nextSpan()) {
-      const outcome = await askFor(this.#askFor(span, target), this.#around.connections)
+      const outcome = await this.#ask(span, target)
       this.#deadline = Infinity
       this.#limitMs = null
       if (outcome.kind === 'start-over') {
         if (++starts > 1) raise(failure('invalid-server-response', 'The answers of the server contradict each other.'))
         this.#startOver()
-      } else this.#endOfBody()
+      } else await this.#endOfBody()
     }
     this.#connected(null)
+    await this.#verify()
     this.#isReceiving = false
-    this.#verify()
+  }
+
+  async #ask(span: Span, target: Target): Promise<Outcome> {
+    try {
+      return await askFor(this.#askFor(span, target), this.#around.connections)
+    } catch (error) {
+      if (error !== partEnded || this.#ending !== null) throw this.#ending ?? error
+      this.#abort = new AbortController()
+      return { kind: 'received' }
+    } finally {
+      this.#isMainAtWork = false
+    }
   }
 
   #nextSpan(): Span | null {
+    const gap = this.#opened().written.firstGap()
+    // Only several connections leave gaps, and they are for whole files.
+    if (gap.to !== null) return gap
     return nextSpan(this.#spans, this.#here, this.#remote.bytesTotal)
   }
 
@@ -142,18 +184,19 @@ export class Download {
         ...span,
       },
       signal: this.#abort.signal,
-      onBody: (body, remoteName) => this.#startBody(body, remoteName),
+      onBody: (body, remoteName) => this.#startBody(body, remoteName, span, target),
       onLimit: (ms) => {
         this.#limitMs = ms
       },
       onBytes: () => {
         this.#limitMs = bodyLimitMs
+        if (this.#parts && this.#writer && this.#writer.received >= this.#parts.mainTo) this.#abort.abort(partEnded)
       },
     }
   }
 
   /** The head is good: from here on bytes are written. */
-  #startBody(body: Body, remoteName: string | null): BodyWriter {
+  #startBody(body: Body, remoteName: string | null, span: Span, target: Target): BodyWriter {
     const file = this.#opened()
     if (body.from === 0 && this.#here > 0 && this.#order.ranges === null) this.#empty()
     const first = this.#here === 0
@@ -164,17 +207,47 @@ export class Download {
     if (maximumBytes !== null && total !== null && total > maximumBytes) raise(failure('maximum-download-bytes', 'The file is larger than the job allows.'))
     const missing = total === null ? null : total - this.#here
     if (missing !== null && missing >= worthCheckingRoom && !file.hasRoomFor(missing)) raise(failure('disk-full', 'There is not enough space on the disk of the local name.'))
-    this.#writer ??= new BodyWriter(file, this.#here, missing, this.#hash)
-    this.#writer.limit = maximumBytes ?? Infinity
+    if (this.#writer?.received !== this.#here) this.#newWriter(file, missing)
+    const writer = this.#writer ?? this.#newWriter(file, missing)
+    writer.limit = maximumBytes ?? Infinity
+    this.#isMainAtWork = true
+    this.#mayShare(file, body, span, target)
     this.#connected(remoteName)
-    return this.#writer
+    return writer
   }
 
-  #endOfBody(): void {
+  #newWriter(file: PartialFile, missing: number | null): BodyWriter {
+    this.#writer?.close()
+    return this.#writer = new BodyWriter(file, this.#here, missing, this.#here === this.#hashed ? this.#hash : null)
+  }
+
+  /** Where it can be proven that parts belong together, further connections may bring some. */
+  #mayShare(file: PartialFile, body: Body, span: Span, target: Target): void {
+    const { bytesTotal, validator } = this.#remote
+    const { order, connections } = { order: this.#order, connections: this.#around.connections }
+    if (order.ranges !== null || order.connections === 1 || body.framing !== 'length' || bytesTotal === null || !mayResume(validator, bytesTotal) || !validator) return
+    const mainAt = (): number | null => this.#isMainAtWork ? this.#writer?.received ?? null : null
+    this.#parts ??= new Parts({ order, target, file, total: bytesTotal, validator, connections, mainAt }, { from: body.from, to: body.from === 0 ? bytesTotal : span.to ?? bytesTotal })
+  }
+
+  /** Looks how many connections there shall be. */
+  #share(now: number, received: number): void {
+    const total = this.#remote.bytesTotal
+    if (!this.#parts || total === null) return
+    const automatic = (): number => this.#count.after(received, total - received, now)
+    this.#parts.wanted = this.#order.connections ?? Math.min(automatic(), this.#parts.within(mostConnections))
+    this.#parts.tick(now)
+  }
+
+  async #endOfBody(): Promise<void> {
     const writer = this.#writer
     if (!writer) return
     writer.flush()
-    this.#here = writer.received
+    if (writer.isHashing) this.#hashed = writer.received
+    await this.#parts?.ended()
+    this.#parts = null
+    if (this.#ending !== null) throw this.#ending
+    this.#here = this.#opened().written.prefix
     // The end of a body of unknown length tells the size.
     if (this.#remote.bytesTotal === null && this.#order.ranges === null) this.#remote = { ...this.#remote, bytesTotal: this.#here }
   }
@@ -195,37 +268,41 @@ export class Download {
     this.#opened().startOver()
     this.#writer?.close()
     this.#writer = null
-    this.#here = this.#reported = 0
+    this.#here = this.#reported = this.#hashed = 0
     if (this.#hash && this.#order.checksum) this.#hash = createHash(this.#order.checksum.algorithm)
   }
 
-  #verify(): void {
+  async #verify(): Promise<void> {
     const { checksum } = this.#order
-    if (!checksum || !this.#hash || isExpected(this.#hash, checksum)) return
+    if (!checksum || !this.#hash) return
+    if (this.#hashed < this.#here) await hashRest(this.#hash, this.#opened(), this.#hashed, this.#here, this.#abort.signal)
+    if (isExpected(this.#hash, checksum)) return
     this.#empty()
     raise(failure('checksum-mismatch', `The ${checksum.algorithm} checksum of the file is not the one the job names.`))
   }
 
   #checkpointIfDue(now: number, received: number): void {
     const file = this.#file
-    if (!file || !this.#writer || file.isFlushing || received === file.durable) return
+    if (!file || !this.#writer || file.isFlushing || received === file.durableBytes) return
     const age = now - this.#checkpointedAt
-    if (age < leastBetweenMs || (received - file.durable < checkpointBytes && age < checkpointMs)) return
+    if (age < leastBetweenMs || (received - file.durableBytes < checkpointBytes && age < checkpointMs)) return
     this.#checkpointedAt = now
     try {
       this.#writer.flush()
+      this.#parts?.flush()
     } catch (error) {
-      return this.#abort.abort(error)
+      return this.#end(error)
     }
     const report = (): void => {
       if (this.#isReceiving) this.#around.report('transfer.checkpoint', { transferId: this.#order.transferId, resumePoint: this.#resumePoint() })
     }
-    file.checkpoint().then(report, (error: unknown) => this.#abort.abort(error))
+    file.checkpoint().then(report, (error: unknown) => this.#end(error))
   }
 
   /** After a stop or a failure: keeps what can be kept. What cannot be flushed is not promised. */
   async #saveWhatIsThere(): Promise<void> {
     this.#isReceiving = false
+    await this.#parts?.stop()
     try {
       this.#writer?.flush()
       await this.#file?.checkpoint()

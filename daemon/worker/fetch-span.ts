@@ -32,7 +32,8 @@ export type Outcome = { readonly kind: 'received' } | { readonly kind: 'start-ov
 export async function askFor(ask: Ask, connections: Connections): Promise<Outcome> {
   let { target } = ask
   for (let hops = 0; ; hops++) {
-    const judgement = await askOnce(ask, target, hops, connections)
+    const { origin } = target.url
+    const judgement = await connections.during(origin, () => askOnce(ask, target, hops, connections))
     if (judgement.kind === 'body') return { kind: 'received' }
     if (judgement.kind === 'start-over') return judgement
     if (judgement.kind === 'failure') raise(judgement.failure)

@@ -4,6 +4,7 @@
 import { close, constants, fdatasync, fstatSync, ftruncateSync, lstatSync, openSync, readSync, statfsSync, unlinkSync, writeSync, type Stats } from 'node:fs'
 import { failure } from '../../protocol/failures.ts'
 import type { ResumePoint } from '../link/messages.ts'
+import { Coverage, type Stretch } from './coverage.ts'
 import { codeOf, raise } from './failure-from.ts'
 import type { Folder } from './folders.ts'
 
@@ -16,8 +17,8 @@ export class PartialFile {
   #fd: number
   /** Files that a new start has left behind; a flush may still run on them. */
   readonly #replaced: number[] = []
-  #written: number
-  #durable: number
+  #written: Coverage
+  #durable: Coverage
   #isNamed: boolean
   /** Counts new starts, so that a flush that began before one vouches for nothing after it. */
   #starts = 0
@@ -25,12 +26,13 @@ export class PartialFile {
   #isBroken = false
   #isClosed = false
 
-  private constructor(folder: Folder, name: string, fd: number, stats: Stats, durable: number, isNew: boolean) {
+  private constructor(folder: Folder, name: string, fd: number, stats: Stats, durable: Coverage, isNew: boolean) {
     this.folder = folder
     this.#name = name
     this.#fd = fd
     this.#inode = inodeOf(stats)
-    this.#written = this.#durable = durable
+    this.#durable = durable
+    this.#written = durable.copy()
     this.#isNamed = !isNew
   }
 
@@ -41,9 +43,9 @@ export class PartialFile {
       const stats = fstatSync(fd)
       const isKnown = resumePoint !== null && resumePoint.inode === inodeOf(stats)
       if (!isNew) refuseForeign(stats, isKnown)
-      const durable = isKnown ? Math.min(durableStart(resumePoint), stats.size) : 0
-      if (!isNew && durable === 0) return PartialFile.#openAnew(folder, name, fd, durable)
-      if (stats.size !== durable) ftruncateSync(fd, durable)
+      const durable = new Coverage(isKnown ? resumePoint.durable : []).upTo(stats.size)
+      if (!isNew && durable.bytes === 0) return PartialFile.#openAnew(folder, name, fd, durable)
+      if (stats.size !== durable.end) ftruncateSync(fd, durable.end)
       return new PartialFile(folder.acquire(), name, fd, stats, durable, isNew)
     } catch (error) {
       close(fd)
@@ -55,7 +57,7 @@ export class PartialFile {
    * What starts at the first byte starts in a new file: another process may still write to the old one, and a resume point that
    * was recorded for the old one must not fit what is written now.
    */
-  static #openAnew(folder: Folder, name: string, old: number, durable: number): PartialFile {
+  static #openAnew(folder: Folder, name: string, old: number, durable: Coverage): PartialFile {
     unlinkSync(folder.child(name))
     const { fd } = openOwn(folder.child(name))
     const stats = fstatSync(fd)
@@ -68,16 +70,30 @@ export class PartialFile {
     return this.#inode
   }
 
-  /** How many bytes from the start are flushed. */
+  /** How many bytes from the start on are flushed. */
   get durable(): number {
-    return this.#durable
+    return this.#durable.prefix
+  }
+
+  /** All that is flushed. */
+  get durableSpans(): readonly Stretch[] {
+    return this.#durable.spans
+  }
+
+  get durableBytes(): number {
+    return this.#durable.bytes
+  }
+
+  /** What was written or was there before, flushed or not. */
+  get written(): Coverage {
+    return this.#written
   }
 
   /** Writes all of `bytes` at `offset`. Blocks; throws what the system says. */
   write(bytes: Uint8Array, offset: number): void {
     let done = 0
     while (done < bytes.length) done += writeSync(this.#fd, bytes, done, bytes.length - done, offset + done)
-    this.#written = offset + bytes.length
+    this.#written.add(offset, offset + bytes.length)
   }
 
   /** Reads into `bytes` from `offset`; gives the number of bytes there were. */
@@ -94,7 +110,8 @@ export class PartialFile {
     this.#fd = fd
     this.#inode = inodeOf(fstatSync(this.#fd))
     this.#isNamed = false
-    this.#written = this.#durable = 0
+    this.#written = new Coverage()
+    this.#durable = new Coverage()
     this.#starts += 1
   }
 
@@ -108,7 +125,7 @@ export class PartialFile {
   async checkpoint(): Promise<void> {
     while (this.#flushing) await this.#flushing
     if (this.#isBroken) raise(failure('local-file-error', 'The local file could not be flushed to the disk.'))
-    if (this.#durable === this.#written && this.#isNamed) return
+    if (this.#durable.bytes === this.#written.bytes && this.#isNamed) return
     this.#flushing = this.#flush().finally(() => {
       this.#flushing = null
     })
@@ -129,7 +146,7 @@ export class PartialFile {
   }
 
   async #flush(): Promise<void> {
-    const written = this.#written
+    const written = this.#written.copy()
     const starts = this.#starts
     try {
       await new Promise<void>((resolve, reject) => fdatasync(this.#fd, (error) => error ? reject(error) : resolve()))
@@ -165,11 +182,6 @@ export function isOwn(stats: Stats, isKnown: boolean): boolean {
 /** A second name would lead our bytes into somebody's other file. */
 function refuseForeign(stats: Stats, isKnown: boolean): void {
   if (!isOwn(stats, isKnown) || stats.nlink !== 1) raise(failure('not-a-regular-file', 'In place of the temporary file there is something that is not ours.'))
-}
-
-function durableStart(resumePoint: ResumePoint): number {
-  const [first] = resumePoint.durable
-  return first && first[0] === 0 ? first[1] : 0
 }
 
 function openOwn(path: string): { fd: number; isNew: boolean } {

@@ -35,3 +35,24 @@ test('a link that becomes fast is noticed within a few reads', () => {
   const waits = Array.from({ length: 6 }, (_, index) => pace.after(64 * 1024, 300 + index))
   assert.equal(waits.at(-1), 0)
 })
+
+test('where the window is large, a slow link is read more and more seldom', () => {
+  const pace = new ReadPace()
+  let [reads, waitMs] = [0, 0.1]
+  for (let now = 0; now < 10_000; now += waitMs) {
+    waitMs = Math.max(pace.after(waitMs * 12_500, now), 0.1)
+    if (now > 5000) reads += 1
+  }
+  assert.ok(reads < 350, `${reads} reads in five seconds`)
+})
+
+test('a window that is smaller than what is aimed at is noticed, and little is lost', () => {
+  const pace = new ReadPace()
+  let [bytes, waitMs] = [0, 0.1]
+  for (let now = 0; now < 10_000; now += waitMs) {
+    const gathered = Math.min(waitMs * 12_500, 64 * 1024)
+    bytes += gathered
+    waitMs = Math.max(pace.after(gathered, now), 0.1)
+  }
+  assert.ok(bytes > 0.98 * 12_500 * 10_000, `${bytes} bytes`)
+})

@@ -1,6 +1,7 @@
 // What is kept of a file between attempts: which bytes are on the disk for good and what proves that the remote
 // file is still the one they came from. Pure.
 import type { ResumePoint, TransferOrder, Validator } from '../link/messages.ts'
+import type { PartialFile } from './partial-file.ts'
 import { mayResume } from './response.ts'
 import { localTotal, type Span } from './spans.ts'
 
@@ -23,12 +24,15 @@ export function remoteOf({ resumePoint, ranges }: TransferOrder): Remote {
 /** Without bytes where nothing would prove that they still fit; a file that is complete needs no proof. */
 export function usableResumePoint({ resumePoint, http }: TransferOrder): ResumePoint | null {
   if (resumePoint === null) return null
-  const isComplete = resumePoint.bytesTotal !== null && resumePoint.durable[0]?.[1] === resumePoint.bytesTotal
+  const isComplete = resumePoint.bytesTotal !== null && resumePoint.durable[0]?.[0] === 0 && resumePoint.durable[0][1] === resumePoint.bytesTotal
   const isUsable = isComplete || (http.method.toUpperCase() === 'GET' && mayResume(resumePoint.validator, resumePoint.bytesTotal))
   return isUsable ? resumePoint : { ...resumePoint, durable: [] }
 }
 
-export function resumePointOf(file: { readonly inode: string; readonly durable: number }, spans: readonly Span[], remote: Remote): ResumePoint {
-  const { inode, durable } = file
-  return { inode, durable: durable > 0 ? [[0, durable]] : [], ...remote, bytesTotal: localTotal(spans, remote.bytesTotal) }
+/** What a resume point has room for; what is beyond would be fetched again. */
+const mostSpans = 256
+
+export function resumePointOf(file: Pick<PartialFile, 'inode' | 'durableSpans'>, spans: readonly Span[], remote: Remote): ResumePoint {
+  const durable = file.durableSpans.slice(0, mostSpans).map(([from, to]): [number, number] => [from, to])
+  return { inode: file.inode, durable, ...remote, bytesTotal: localTotal(spans, remote.bytesTotal) }
 }

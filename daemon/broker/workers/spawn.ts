@@ -44,13 +44,16 @@ const startFailures: Readonly<Record<number, string>> = {
   83: 'the owner cannot read the code of the service: put it where every user can read it',
 }
 
+/** Bodies do not go through the heap of JavaScript: little room for what is short-lived is enough, and by default it grows to 48 MB. */
+const sparing = ['--max-semi-space-size=1']
+
 export function spawnWorker({ account, log, main }: SpawnOptions): WorkerProcess {
   const code = workerCode()
   const as = account ? ['--as', `${account.uid}:${account.gid}:${account.name}`] : []
   let child: ChildProcess
   try {
     keepDescriptorsToOurselves()
-    child = spawn(process.execPath, [...code.before, main ?? code.main, ...as], {
+    child = spawn(process.execPath, [...sparing, ...code.before, main ?? code.main, ...as], {
       cwd: '/',
       env: { ...environmentFor(account), ...code.environment },
       stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
