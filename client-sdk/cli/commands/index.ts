@@ -10,6 +10,7 @@ import { addGet } from './get.ts'
 import { addList } from './list.ts'
 import { addPing } from './ping.ts'
 import { addResume } from './resume.ts'
+import { addService } from './service.ts'
 import { addSet } from './set.ts'
 import { addShow } from './show.ts'
 import { addStats } from './stats.ts'
@@ -20,7 +21,7 @@ import { addWatch } from './watch.ts'
 const verbs: readonly AddVerb[] = [
   addGet, addList, addShow, addFiles, addWait, addWatch, addExplain,
   addCreate, addAdd, addSet, addResume, addSuspend, addComplete, addCancel,
-  addStats, addPing,
+  addStats, addPing, addService,
 ]
 
 export const addVerbs: AddVerb = (program, run) => {
