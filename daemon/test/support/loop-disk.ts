@@ -50,11 +50,10 @@ export class LoopDisk {
     this.#run('python3', '-c', shutdown, this.path)
   }
 
-  /** After the last process has left it: the next mount replays the journal. */
-  mountAgain(): void {
-    this.#run('umount', this.path)
-    this.#isMounted = false
-    this.mount()
+  /** False while a process still uses it. The next mount replays the journal. */
+  unmount(): boolean {
+    if (this.#isMounted) this.#isMounted = spawnSync('umount', [this.path], { stdio: 'ignore' }).status !== 0
+    return !this.#isMounted
   }
 
   close(): void {
