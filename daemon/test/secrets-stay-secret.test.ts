@@ -15,7 +15,7 @@ const answers: string[] = []
 
 before(async () => {
   origin = await startOrigin()
-  origin.route('/file', { body: Buffer.alloc(100_000, 'x'), cutAfter: 50_000, cut: 'stall' })
+  origin.route('/file', { body: Buffer.alloc(100_000, 'x'), cutAfter: 20_000, cut: 'stall' })
   daemon = await startSystemDaemon({ mode: 'user' })
 })
 
