@@ -12,6 +12,7 @@ import { JobClocks } from './broker/job-clocks.ts'
 import { LiveProgress } from './broker/live.ts'
 import type { Broker } from './broker/methods/call.ts'
 import { Notifier } from './broker/notify/notifier.ts'
+import { Policies } from './broker/policies.ts'
 import { Queue } from './broker/queue.ts'
 import { Connections } from './broker/rpc/connections.ts'
 import { Dispatch } from './broker/rpc/dispatch.ts'
@@ -25,7 +26,7 @@ import { Secrets } from './broker/store/secrets.ts'
 import { Transfers } from './broker/transfers.ts'
 import { Views } from './broker/views.ts'
 import { Waiters } from './broker/waiters.ts'
-import { accountOf } from './broker/workers/account.ts'
+import { accountOf, groupIdOf } from './broker/workers/account.ts'
 import { WorkerPool } from './broker/workers/pool.ts'
 import { systemAuthorities } from './broker/workers/trust.ts'
 import { spawnWorker, type WorkerProcess } from './broker/workers/spawn.ts'
@@ -77,6 +78,8 @@ async function furnish({ at, configuration, activatedFd, log, workerProgram }: A
   })
   await queue.reserveSequence()
 
+  const policies = new Policies({ tables: () => configuration().policy, limits: () => configuration().limits, groupIdOf, log })
+  await policies.load()
   const live = new LiveProgress()
   const clocks = new JobClocks()
   const waiters = new Waiters()
@@ -89,6 +92,7 @@ async function furnish({ at, configuration, activatedFd, log, workerProgram }: A
     idleSeconds: () => configuration().transfer.workerIdleSeconds,
     certificateAuthorities: () => readAuthorities(configuration().transfer.certificateAuthorities),
     logLevel: () => at.logLevel ?? configuration().log.level,
+    policies: () => policies.rules(),
   })
   const transfers = new Transfers({ queue, workers, live, clocks, log, filesAtOnce: () => configuration().transfer.filesAtOnce })
   const ending: Ending = new Ending({
@@ -121,7 +125,7 @@ async function furnish({ at, configuration, activatedFd, log, workerProgram }: A
   })
 
   const broker: Broker = {
-    queue, views, live, clocks, history, ending, transfers, waiters, notifier, workers, limits: () => configuration().limits,
+    queue, views, live, clocks, history, ending, transfers, waiters, notifier, workers, policies, limits: () => configuration().limits,
     instance: { id: randomUUID(), mode: at.mode, startedAt, platform: process.platform },
   }
   const connections = new Connections({
@@ -139,7 +143,10 @@ async function furnish({ at, configuration, activatedFd, log, workerProgram }: A
 
   return {
     jobs: loaded.jobs.length,
-    reload: () => scheduler.look(),
+    reload: () => {
+      void policies.load().then(() => workers.reconfigure())
+      scheduler.look()
+    },
     async stop() {
       await listener.close()
       scheduler.close()

@@ -41,6 +41,17 @@ const configuration = z.strictObject({
     retryMaximumSeconds: seconds.default(300),
     atOncePerUser: count.max(1000).default(4),
   }).prefault({}),
+  /** For the members of a group; without one, for everybody else. The first that fits a user is his (`broker/policies.ts`). */
+  policy: z.array(z.strictObject({
+    group: z.string().min(1).optional(),
+    jobsPerUser: count.optional(),
+    filesPerJob: count.optional(),
+    rangesPerFile: count.optional(),
+    exempt: z.boolean().optional(),
+    notifyCommands: z.boolean().default(true),
+    localFolders: z.array(z.string().regex(/^(\/|~(\/|$)|[A-Za-z]:[\\/])/, 'must be an absolute folder, or one that begins with ~')).optional(),
+    remoteNames: z.array(z.string().regex(/^https?:\/\/[^/@\s]+(\/.*)?$/, 'must be like https://*.example.org/*')).optional(),
+  })).default([]),
   log: z.strictObject({ level: z.enum(logLevels).default('info') }).prefault({}),
 })
 export type Configuration = z.output<typeof configuration>
@@ -90,13 +101,18 @@ function parseToml(text: string, file: string): unknown {
 
 /** The parser keeps no positions, so the line is looked up: the key below its table's head, in any spelling of both. */
 function lineOf(text: string, path: readonly string[]): number {
-  const [table = '', key] = path
+  const [table = '', ...rest] = path
+  // In a list of tables the number says which of them.
+  const wanted = /^\d+$/.test(rest[0] ?? '') && new RegExp(`^\\s*\\[\\[\\s*${table}\\s*\\]\\]`, 'm').test(text) ? Number(rest.shift()) : 0
+  const [key] = rest
+  let seen = -1
   let current = ''
   let headLine = 1
   for (const [at, line] of text.split('\n').entries()) {
     const head = /^\s*\[\[?\s*["']?([^\]"']+?)["']?\s*\]\]?/.exec(line)?.[1]
     if (head !== undefined) current = head
-    if (head === table) headLine = at + 1
+    if (head === table && ++seen === wanted) headLine = at + 1
+    if (current === table && seen !== wanted) continue
     const name = /^\s*["']?([\w.-]+)["']?\s*=/.exec(line)?.[1]
     if (name === undefined) continue
     if (current === '' && (name === table || name === `${table}.${key}`)) return at + 1

@@ -22,7 +22,10 @@ export function main(): void {
   const commands = new Commands()
 
   const orders: { readonly [Name in keyof Orders]: (params: Orders[Name]['params']) => Orders[Name]['result'] | Promise<Orders[Name]['result']> } = {
-    'worker.configure': ({ certificateAuthorities }) => transfers.trust(certificateAuthorities),
+    'worker.configure': ({ certificateAuthorities, policies = [] }) => {
+      transfers.trust(certificateAuthorities)
+      transfers.obey(policies)
+    },
     'transfer.start': (order) => transfers.start(order),
     'transfer.stop': ({ transferId }) => transfers.stop(transferId),
     'files.publish': async ({ files }) => ({ failures: await publishFiles(transfers.folders, files) }),

@@ -53,6 +53,21 @@ export const methods = {
       limits,
     }),
   },
+  'policy.get': {
+    summary: 'Which policy of the configuration applies to the caller, why, and what it allows.',
+    params: empty,
+    result: z.object({
+      /** Its place in the configuration, from 1; `null`: none applies. */
+      policy: size.nullable(),
+      why: z.string(),
+      exempt: z.boolean(),
+      limits,
+      notifyCommands: z.boolean(),
+      /** `null`: all. */
+      localFolders: z.array(z.string()).nullable(),
+      remoteNames: z.array(z.string()).nullable(),
+    }),
+  },
   'job.create': {
     summary: 'Makes a job, all or nothing.',
     params: z.strictObject({

@@ -12,6 +12,6 @@ export function isCompatible(wanted: string): boolean {
 
 /** What a client may `require` in `session.hello`. A name stays once it is given. */
 export const capabilities = [
-  'download', 'resume', 'ranges', 'checksum', 'history', 'client-token', 'callbacks', 'socket-endpoints', 'notify-command', 'events-watch',
+  'download', 'resume', 'ranges', 'checksum', 'history', 'client-token', 'policy', 'callbacks', 'socket-endpoints', 'notify-command', 'events-watch',
 ] as const
 export type Capability = (typeof capabilities)[number]

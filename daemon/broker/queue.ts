@@ -21,6 +21,9 @@ export interface Change {
   readonly durable?: boolean
 }
 
+/** `limits`: the owner's own, where a policy gives him others. */
+export type Wanted = Omit<NewJob, 'id' | 'number' | 'now'> & { readonly limits?: Limits }
+
 /** What happened, after it is on disk. */
 export interface Committed {
   readonly before: JobRecord | null
@@ -107,7 +110,7 @@ export class Queue {
   }
 
   /** Makes a job, all or nothing; the same token of the same owner answers the first job. */
-  async add(wanted: Omit<NewJob, 'id' | 'number' | 'now'>, start: (job: JobRecord) => Transition | null): Promise<{ id: string; created: boolean }> {
+  async add(wanted: Wanted, start: (job: JobRecord) => Transition | null): Promise<{ id: string; created: boolean }> {
     if (wanted.clientToken === null) return { id: await this.#add(wanted, start), created: true }
     const name = tokenName(wanted.owner.id, wanted.clientToken)
     const known = this.#tokens.get(name)
@@ -130,10 +133,10 @@ export class Queue {
     }
   }
 
-  async #add(wanted: Omit<NewJob, 'id' | 'number' | 'now'>, start: (job: JobRecord) => Transition | null): Promise<string> {
+  async #add({ limits = this.#limits(), ...wanted }: Wanted, start: (job: JobRecord) => Transition | null): Promise<string> {
     this.#refuseWhenClosed()
-    checkFiles(this.#limits(), 0, wanted.files, wanted.exempt)
-    checkJobCount(this.#limits(), this.#counts.seenBy(wanted.owner.id), wanted.exempt)
+    checkFiles(limits, 0, wanted.files, wanted.exempt)
+    checkJobCount(limits, this.#counts.seenBy(wanted.owner.id), wanted.exempt)
     const made = newJob({ ...wanted, id: this.#newId(), number: this.nextSequence(), now: now() })
     const started = start(made)
     const job = started?.job ?? made

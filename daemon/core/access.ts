@@ -10,6 +10,9 @@ export interface Caller {
   readonly role: 'user' | 'admin'
   /** Bound by no limit: an admin, or a service (a system account). */
   readonly isExempt: boolean
+  /** All groups, the primary one first, and the home folder; for policies. */
+  readonly groupIds?: readonly number[]
+  readonly home?: string
 }
 
 export function mayTouch(caller: Caller, job: { readonly owner: Owner }): boolean {

@@ -2,6 +2,7 @@
 // The broker gives orders; a worker, which runs as the owner and is as untrusted as he is, reports. What a
 // worker sends is checked on arrival with these schemas and by `phases.ts`; anything else ends the worker.
 import { z } from 'zod'
+import type { OwnerRules } from './policy-rules.ts'
 import { failureContexts, type FailureCode } from '../../protocol/failures.ts'
 
 const size = z.int().nonnegative()
@@ -54,7 +55,10 @@ export interface TransferOrder extends LocalFile {
     readonly headers: Readonly<Record<string, string>>
     readonly redirects: 'allow' | 'allow-report' | 'disallow'
     readonly redirectToHttp: boolean
+    /** Patterns of the owner's policy, which the worker fills in itself. */
+    readonly remoteNames?: readonly string[] | null
   }
+  readonly localFolders?: readonly string[] | null
   /** More bytes than this for one file is fatal, `maximum-download-bytes`. */
   readonly maximumBytes: number | null
   /** Connections for one file: a number, or `null` for automatic. */
@@ -63,7 +67,7 @@ export interface TransferOrder extends LocalFile {
 
 /** Broker → worker. Orders without a result are notifications; the rest are requests. */
 export interface Orders {
-  'worker.configure': { params: { certificateAuthorities: readonly string[]; logLevel: string }; result: void }
+  'worker.configure': { params: { certificateAuthorities: readonly string[]; logLevel: string; policies?: readonly OwnerRules[] }; result: void }
   'transfer.start': { params: TransferOrder; result: void }
   /** Flush what is there, report it, stop. Answered by the report `transfer.stopped` (or whatever ended it first). */
   'transfer.stop': { params: { transferId: number }; result: void }

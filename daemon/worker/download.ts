@@ -12,6 +12,7 @@ import { hashOf, hashRest, isExpected } from './content-hash.ts'
 import { asError, localFailure, raise } from './failure-from.ts'
 import { askFor, type Ask, type Body, type Outcome } from './fetch-span.ts'
 import { openPlace, type Folders } from './folders.ts'
+import { refuseByRules } from './owner-rules.ts'
 import { Parts, partEnded } from './parts.ts'
 import { PartialFile, refuseImpossible } from './partial-file.ts'
 import { firstTarget, isFailure, type Target } from './request.ts'
@@ -127,6 +128,7 @@ export class Download {
     const { localName, temporaryName, checksum } = this.#order
     const { folder, name } = openPlace(this.#around.folders, localName)
     try {
+      refuseByRules(this.#order, folder)
       refuseImpossible(folder, name)
       this.#file = PartialFile.open(folder, temporaryName, usableResumePoint(this.#order))
     } finally {

@@ -4,6 +4,7 @@
 import { failure, type Failure } from '../../protocol/failures.ts'
 import { packageVersion } from '../../protocol/version.ts'
 import type { TransferOrder } from '../link/messages.ts'
+import { isRemoteNameAllowed } from '../link/policy-rules.ts'
 
 export const maximumRedirects = 10
 
@@ -36,6 +37,7 @@ export function nextTarget(target: Target, location: string, status: number, hop
   if (hops >= maximumRedirects) return failure('too-many-redirects', 'The server redirected too many times.', { httpStatus: status })
   const url = parseUrl(location, target.url)
   if (url === null) return failure('redirect-refused', 'The server redirected to something that is not an http or https URL.', { httpStatus: status })
+  if (!isRemoteNameAllowed(http.remoteNames ?? null, url.href)) return failure('blocked-by-policy', 'The server redirected to where the policy of the owner does not allow it.', { httpStatus: status })
   if (target.url.protocol === 'https:' && url.protocol === 'http:' && !http.redirectToHttp) {
     return failure('redirect-refused', 'The server redirected from https to http, which the job does not allow.', { httpStatus: status })
   }

@@ -1,9 +1,11 @@
 // The transfers of this process: starts and stops them, and is their one clock. A transfer is one attempt; whether
 // there will be another is the broker's decision.
 import type { TransferOrder } from '../link/messages.ts'
+import type { OwnerRules } from '../link/policy-rules.ts'
 import { Connections } from './connections.ts'
 import { Download, type Report } from './download.ts'
 import { Folders } from './folders.ts'
+import { underRules } from './owner-rules.ts'
 
 const tickMs = 250
 
@@ -13,6 +15,7 @@ export class Transfers {
   readonly #report: Report
   readonly #running = new Map<number, { readonly download: Download; readonly ended: Promise<void> }>()
   #clock: NodeJS.Timeout | null = null
+  #policies: readonly OwnerRules[] = []
 
   constructor(report: Report) {
     this.#report = report
@@ -23,8 +26,13 @@ export class Transfers {
     this.#connections.trust(certificateAuthorities)
   }
 
+  /** The tables of the policy; which one is for this owner, his groups tell. */
+  obey(policies: readonly OwnerRules[]): void {
+    this.#policies = policies
+  }
+
   start(order: TransferOrder): void {
-    const download = new Download(order, { connections: this.#connections, folders: this.folders, report: this.#report })
+    const download = new Download(underRules(order, this.#policies), { connections: this.#connections, folders: this.folders, report: this.#report })
     const ended = download.run().finally(() => {
       this.#running.delete(order.transferId)
     })

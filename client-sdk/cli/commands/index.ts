@@ -9,6 +9,7 @@ import { addFiles } from './files.ts'
 import { addGet } from './get.ts'
 import { addList } from './list.ts'
 import { addPing } from './ping.ts'
+import { addPolicy } from './policy.ts'
 import { addResume } from './resume.ts'
 import { addService } from './service.ts'
 import { addSet } from './set.ts'
@@ -21,7 +22,7 @@ import { addWatch } from './watch.ts'
 const verbs: readonly AddVerb[] = [
   addGet, addList, addShow, addFiles, addWait, addWatch, addExplain,
   addCreate, addAdd, addSet, addResume, addSuspend, addComplete, addCancel,
-  addStats, addPing, addService,
+  addStats, addPing, addPolicy, addService,
 ]
 
 export const addVerbs: AddVerb = (program, run) => {

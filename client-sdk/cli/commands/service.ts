@@ -7,7 +7,8 @@ import { Refusal } from '../../../protocol/refusals.ts'
 import { connect } from '../../client.ts'
 import { exitCodes, UsageError } from '../outcome.ts'
 import { inTheWay, placeProgram, programPath, removeProgram } from '../service/program.ts'
-import { mark, servicePlan, type ServicePlan, type SystemCommand } from '../service/platform.ts'
+import { mark, type ServicePlan, type SystemCommand } from '../service/plan.ts'
+import { servicePlan } from '../service/platform.ts'
 import type { AddVerb, Verb } from '../verb.ts'
 
 interface Options {

@@ -1,6 +1,6 @@
 // systemd: a socket that it holds, so that no client is refused while the daemon starts again, and the service behind it.
 import { existsSync } from 'node:fs'
-import { mark, type Placement, type ServicePlan } from './platform.ts'
+import { mark, type Placement, type ServicePlan } from './plan.ts'
 
 const folder = '/etc/systemd/system'
 

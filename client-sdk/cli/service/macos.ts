@@ -1,5 +1,5 @@
 // launchd: a daemon that is started at boot and again when it fails. Written from launchd.plist(5); NOT RUN on macOS yet.
-import { mark, type Placement, type ServicePlan } from './platform.ts'
+import { mark, type Placement, type ServicePlan } from './plan.ts'
 
 const label = 'net.backhaul.backhauld'
 const plist = `/Library/LaunchDaemons/${label}.plist`

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { after, before, test } from 'node:test'
 import { serviceUnit, socketUnit } from './linux.ts'
-import { mark, servicePlan } from './platform.ts'
+import { mark } from './plan.ts'
+import { servicePlan } from './platform.ts'
 
 const program = resolve(import.meta.dirname, '..', 'backhaul.js')
 const onlyRoot = process.getuid?.() === 0 && process.platform === 'linux' ? false : 'needs root on Linux'

@@ -1,6 +1,6 @@
 // Windows: Node does not answer the service control manager, so the task scheduler starts the daemon at boot, as SYSTEM, and again when
 // it fails. Written from the documentation of schtasks and its XML; NOT RUN on Windows yet.
-import { mark, type Placement, type ServicePlan } from './platform.ts'
+import { mark, type Placement, type ServicePlan } from './plan.ts'
 
 const task = '\\Backhaul\\backhauld'
 const file = 'C:\\ProgramData\\Backhaul\\backhauld.xml'

@@ -10,6 +10,7 @@ import type { History } from '../history.ts'
 import type { JobClocks } from '../job-clocks.ts'
 import type { LiveProgress } from '../live.ts'
 import type { Notifier } from '../notify/notifier.ts'
+import type { Policies } from '../policies.ts'
 import type { Queue } from '../queue.ts'
 import type { Connection } from '../rpc/connection.ts'
 import type { Transfers } from '../transfers.ts'
@@ -28,6 +29,7 @@ export interface Broker {
   readonly waiters: Waiters
   readonly notifier: Notifier
   readonly workers: WorkerSource
+  readonly policies: Policies
   readonly limits: () => Limits
   readonly instance: { readonly id: string; readonly mode: 'system' | 'user'; readonly startedAt: number; readonly platform: string }
 }

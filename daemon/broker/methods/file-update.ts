@@ -12,6 +12,7 @@ import { changeableJob, type MethodOf } from './call.ts'
 
 export const fileUpdate: MethodOf<'file.update'> = async ({ jobId, fileIndex, set }, call) => {
   const { id } = await changeableJob(call, jobId)
+  if (set.remoteName !== undefined) call.policies.check(call.caller, { files: [{ remoteName: set.remoteName }] })
   const job = await call.queue.change(id, (present) => changeFile(present, fileIndex, set, call.clocks.spentMs(id)))
   const file = call.views.file(job, fileIndex)
   if (!file) throw new Refusal('file-not-found')

@@ -21,6 +21,7 @@ import { jobSuspend } from './job-suspend.ts'
 import { jobTakeOwnership } from './job-take-ownership.ts'
 import { jobUpdate } from './job-update.ts'
 import { jobWait } from './job-wait.ts'
+import { policyGet } from './policy-get.ts'
 import { queueStats } from './queue-stats.ts'
 import { rpcDiscover } from './rpc-discover.ts'
 import { sessionHello } from './session-hello.ts'
@@ -31,6 +32,7 @@ export const methodTable: { readonly [Name in MethodName]: MethodOf<Name> } = {
   'rpc.discover': rpcDiscover,
   'system.ping': systemPing,
   'queue.stats': queueStats,
+  'policy.get': policyGet,
   'job.create': jobCreate,
   'job.addFiles': jobAddFiles,
   'job.get': jobGet,

@@ -11,6 +11,7 @@ const modification: NewEvent = { kind: 'modification', fileIndex: null, error: n
 export const jobAddFiles: MethodOf<'job.addFiles'> = async ({ jobId, files }, call) => {
   const { id } = await changeableJob(call, jobId)
   checkLocalNames(files, call.instance.platform)
+  call.policies.check(call.caller, { files })
   let first = 0
   const job = await call.queue.change(id, (present) => {
     const next = transition(present, { kind: 'files-added' }, now())

@@ -11,6 +11,7 @@ export const jobCreate: MethodOf<'job.create'> = async (params, call) => {
   const { queue, views } = call
   if (params.type !== 'download') throw new Refusal('not-supported', { type: params.type }, 'Only downloads are supported.')
   checkLocalNames(params.files, call.instance.platform)
+  call.policies.check(call.caller, { files: params.files, hasCommand: (params.options.notify?.command ?? null) !== null })
   const { id, created } = await queue.add(wanted(params, call), (job) => {
     return params.resume ? transition(job, { kind: 'resume' }, now()) : null
   })
@@ -18,11 +19,11 @@ export const jobCreate: MethodOf<'job.create'> = async (params, call) => {
   return { job: views.of(job), created }
 }
 
-function wanted(params: Params<'job.create'>, { caller }: Call): Parameters<Call['queue']['add']>[0] {
+function wanted(params: Params<'job.create'>, { caller, limits }: Call): Parameters<Call['queue']['add']>[0] {
   const { displayName, type, description, application, priority, options, files, clientToken } = params
   return {
     owner: { id: caller.id, name: caller.name }, exempt: caller.isExempt,
-    displayName, type, description, application, priority, options, files, clientToken: clientToken ?? null,
+    displayName, type, description, application, priority, options, files, clientToken: clientToken ?? null, limits: limits(),
   }
 }
 

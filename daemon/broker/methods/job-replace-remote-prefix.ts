@@ -6,7 +6,8 @@ import { changeableJob, type MethodOf } from './call.ts'
 
 export const jobReplaceRemotePrefix: MethodOf<'job.replaceRemotePrefix'> = async ({ jobId, oldPrefix, newPrefix }, call) => {
   const found = await changeableJob(call, jobId)
-  const { replaced } = replacePrefix(found, oldPrefix, newPrefix, now())
+  const { job: wanted, replaced } = replacePrefix(found, oldPrefix, newPrefix, now())
+  call.policies.check(call.caller, { files: wanted.files })
   if (replaced === 0) return { job: call.views.of(found), replaced }
   const job = await call.ending.atRest(found.id, async () => await call.queue.change(found.id, (present) => ({
     job: replacePrefix(present, oldPrefix, newPrefix, now()).job, events: [{ kind: 'modification', fileIndex: null, error: null }],

@@ -8,6 +8,7 @@ import { changeableJob, type MethodOf } from './call.ts'
 
 export const jobUpdate: MethodOf<'job.update'> = async ({ jobId, set }, call) => {
   const { id } = await changeableJob(call, jobId)
+  call.policies.check(call.caller, { hasCommand: (set.options?.notify?.command ?? null) !== null })
   const job = await call.queue.change(id, (present) => {
     if (present.endedAt !== null) throw new Refusal('invalid-state', { state: present.state })
     const { options, ...plain } = set

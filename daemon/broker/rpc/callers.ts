@@ -14,18 +14,19 @@ export interface CallersOptions {
 
 /** @throws Refusal `access-denied` for somebody whom this daemon does not serve */
 export async function callerOf(identity: Identity, options: CallersOptions): Promise<Caller> {
-  const { uid, id } = identity
+  const { uid } = identity
   if (options.mode === 'user') {
     if (options.ownUid !== null && uid !== options.ownUid && uid !== 0) throw new Refusal('access-denied')
     const isRoot = options.ownUid !== null && uid === 0
-    return { id, name: await nameOf(uid, id), role: isRoot ? 'admin' : 'user', isExempt: isRoot || isService(uid) }
+    return { ...await personOf(identity), role: isRoot ? 'admin' : 'user', isExempt: isRoot || isService(uid) }
   }
   const isAdmin = uid === 0 || (await memberOf([identity.gid, ...identity.groups], options.adminGroups()))
-  return { id, name: await nameOf(uid, id), role: isAdmin ? 'admin' : 'user', isExempt: isAdmin || isService(uid) }
+  return { ...await personOf(identity), role: isAdmin ? 'admin' : 'user', isExempt: isAdmin || isService(uid) }
 }
 
-async function nameOf(uid: number, id: string): Promise<string> {
-  return (await accountOf(uid))?.name ?? id
+async function personOf({ uid, id, gid, groups }: Identity): Promise<Pick<Caller, 'id' | 'name' | 'groupIds' | 'home'>> {
+  const account = await accountOf(uid)
+  return { id, name: account?.name ?? id, groupIds: [gid, ...groups], home: account?.home ?? '/' }
 }
 
 function isService(uid: number): boolean {

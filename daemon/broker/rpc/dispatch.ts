@@ -26,7 +26,13 @@ export class Dispatch {
 
   /** What one connection may call. */
   methodsFor(connection: Connection): ReadonlyMap<string, Method> {
-    const call: Call = { ...this.#broker, connection, caller: connection.caller }
+    const { policies } = this.#broker
+    const call: Call = {
+      ...this.#broker, connection,
+      // As the configuration has them now: it may be read again while the connection lasts.
+      get caller() { return policies.boundCaller(connection.caller) },
+      limits: () => policies.limitsOf(connection.caller),
+    }
     const turns = new Turns()
     return new Map((Object.keys(methods) as MethodName[]).map((name) => [name, (params: unknown) => this.#call(name, params, call, turns)]))
   }

@@ -1,6 +1,7 @@
 // One worker per owner: started when it is needed, shared by all his jobs, let go when it has been idle. A worker that
 // ends takes nothing with it but its own transfers; the next order starts another.
 import { randomUUID } from 'node:crypto'
+import type { OwnerRules } from '../../link/policy-rules.ts'
 import type { Log } from '../../log.ts'
 import { DueTimes } from '../clock.ts'
 import { LinkPeer } from './link-peer.ts'
@@ -13,6 +14,7 @@ export interface PoolOptions {
   readonly idleSeconds: () => number
   readonly certificateAuthorities: () => readonly string[]
   readonly logLevel: () => string
+  readonly policies: () => readonly OwnerRules[]
   readonly log: Log
 }
 
@@ -54,6 +56,11 @@ export class WorkerPool implements WorkerSource {
     }
   }
 
+  /** The configuration was read again. */
+  reconfigure(): void {
+    for (const starting of this.#workers.values()) void starting.then((worker) => this.#configure(worker), () => undefined)
+  }
+
   /** Lets every worker flush and exit, and ends those that take too long. */
   async close(): Promise<void> {
     this.#closed = true
@@ -80,11 +87,16 @@ export class WorkerPool implements WorkerSource {
       this.#idle.clear(ownerId)
       void this.#workers.get(ownerId)?.then((present) => { if (present === worker) this.#workers.delete(ownerId) }, () => undefined)
     })
-    worker.notify('worker.configure', { certificateAuthorities: this.#options.certificateAuthorities(), logLevel: this.#options.logLevel() })
+    this.#configure(worker)
     await ready
     log.debug({ workerPid: worker.pid }, 'a worker is ready')
     this.#idleChanged(ownerId)
     return worker
+  }
+
+  #configure(worker: LinkPeer): void {
+    const { certificateAuthorities, logLevel, policies } = this.#options
+    worker.notify('worker.configure', { certificateAuthorities: certificateAuthorities(), logLevel: logLevel(), policies: policies() })
   }
 
   #idleChanged(ownerId: string): void {
