@@ -9,6 +9,7 @@ import { metaKey } from './keys.ts'
 import { isDamage, openDatabase, repair, type Database } from './open.ts'
 import { proveRoom } from './room.ts'
 import type { Operation, Span, Store } from './store.ts'
+import { cutLastRecord } from './write-log.ts'
 
 interface Waiting {
   readonly operations: readonly Operation[]
@@ -121,7 +122,18 @@ export class LevelStore implements Store {
       this.#log.error({ err: error }, 'the queue cannot be written; it is opened again')
       this.#failed = { number, keys: operations.map(({ key }) => key), isDamage: isDamage(error), undo: null }
       this.#triedAt = -Infinity
-      return (await this.#mend(this.#failed, true)) && this.#commitNumber === number
+      if (await this.#mend(this.#failed, true)) return this.#commitNumber === number
+      await this.#withdraw(number)
+      return false
+    }
+  }
+
+  /** Its callers are refused now, and the daemon may be killed before the database is opened again. */
+  async #withdraw(number: number): Promise<void> {
+    try {
+      await cutLastRecord(this.#folder, seal(metaKey.commit, String(number)))
+    } catch (error) {
+      this.#log.error({ err: error }, 'a change that was refused may come back if the daemon is killed now')
     }
   }
 

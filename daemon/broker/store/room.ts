@@ -13,7 +13,7 @@ export async function proveRoom(folder: string): Promise<void> {
   const file = await open(path, 'w', 0o600)
   try {
     await file.writeFile(Buffer.alloc(leastBytes + sizes.reduce((sum, size) => sum + size, 0)))
-    await file.sync()
+    await file.datasync()
   } finally {
     await file.close()
     await rm(path, { force: true })

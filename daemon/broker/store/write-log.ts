@@ -1,7 +1,7 @@
 // Looks through LevelDB's own logs (the write log and the manifest), which have one format: blocks of 32 KiB with records
 // `crc32c (masked), length, type, bytes`. LevelDB passes over a damaged part of the write log without a word, and with it
-// over commits that were acknowledged; so it is looked for before the database is opened. Reads only.
-import { readdir, readFile } from 'node:fs/promises'
+// over commits that were acknowledged; so it is looked for before the database is opened. And one record can be taken back.
+import { open, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { crc32c, masked } from './crc32c.ts'
 
@@ -20,6 +20,41 @@ export async function damageOfLogs(folder: string): Promise<string | null> {
     if (at !== null) return `${name} does not check at byte ${at}`
   }
   return null
+}
+
+/**
+ * Takes the last record out of the newest write log if it holds `text`: a batch that LevelDB could not flush, and of which its
+ * callers are told that it is not there, must not be found there after a crash.
+ */
+export async function cutLastRecord(folder: string, text: string): Promise<void> {
+  const newest = (await readdir(folder)).filter((name) => /^\d+\.log$/.test(name)).sort().at(-1)
+  if (newest === undefined) return
+  const path = join(folder, newest)
+  const log = await readFile(path)
+  const at = startOfLastRecord(log)
+  if (!log.subarray(at).includes(text)) return
+  const file = await open(path, 'r+')
+  try {
+    await file.truncate(at)
+    await file.datasync()
+  } finally {
+    await file.close()
+  }
+}
+
+/** A record is in one piece (type 1), or in a first, middle and last one (2, 3, 4), each within its block. */
+function startOfLastRecord(log: Buffer): number {
+  let start = 0
+  for (let at = 0; log.length - at >= headerSize;) {
+    const left = blockSize - (at % blockSize)
+    const type = log.readUInt8(at + 6)
+    if (left < headerSize) at += left
+    else {
+      if (type === 1 || type === 2) start = at
+      at += headerSize + log.readUInt16LE(at + 4)
+    }
+  }
+  return start
 }
 
 /**
