@@ -60,14 +60,14 @@ function some(few: readonly number[]): readonly number[] {
 }
 
 for (const [who, call, few] of [
-  ['broker', 'fdatasync', [1, 2, 9, 24]],
+  ['broker', 'fdatasync', [2, 9, 24]],
   ['broker', 'write', [30]],
-  ['broker', 'pwrite64', []],
   ['worker', 'fdatasync', [1, 3]],
   ['worker', 'fsync', [1]],
   ['worker', 'rename', [1, 2]],
   ['worker', 'unlink', [1]],
   ['worker', 'openat', [2]],
+  ['worker', 'pwrite64', []],
 ] as const) {
   const points = some(few)
   if (points.length === 0) continue

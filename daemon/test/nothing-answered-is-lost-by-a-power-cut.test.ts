@@ -56,7 +56,7 @@ test('after a power cut at any moment all that was answered holds', { skip }, as
   t.after(() => daemon.close())
   const session = new Session({ origin, paths, folder: files, chance, expected })
   await daemon.start()
-  for (let round = 0; round < rounds(5); round++) {
+  for (let round = 0; round < rounds(4); round++) {
     const program = await session.connect(daemon.socket)
     const running = session.run(program)
     const afterMs = chance.below(2500)

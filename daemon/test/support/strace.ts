@@ -12,6 +12,10 @@ export interface Injection {
   readonly fault: string
   /** `7`: the seventh; `3+`: from the third on; `2+3`: the second and each third after it. */
   readonly when: string
+  /** Leaves out the main thread, which also writes to sockets. */
+  readonly isPoolOnly?: boolean
+  /** Only calls on this file: threads also wake each other by writing. */
+  readonly path?: string
 }
 
 export interface Attached {
@@ -23,19 +27,21 @@ export interface Attached {
 export async function inject(pid: number, injection: Injection): Promise<Attached> {
   for (let left = 20; ; left--) {
     const tasks = readdirSync(`/proc/${pid}/task`)
-    const strace = attach(tasks, injection)
+    const traced = tasks.filter((id) => !injection.isPoolOnly || Number(id) !== pid)
+    const strace = attach(traced, injection)
     let said = ''
     strace.stderr?.on('data', (bytes: Buffer) => { said += bytes.toString() })
-    if (await areAttached(strace, pid, tasks) && readdirSync(`/proc/${pid}/task`).join() === tasks.join()) return { detach: () => detach(strace) }
+    if (await areAttached(strace, pid, traced) && readdirSync(`/proc/${pid}/task`).join() === tasks.join()) return { detach: () => detach(strace) }
     await detach(strace)
     if (left === 0) throw new Error(`strace did not attach: ${said}`)
     await new Promise((resolve) => { setTimeout(resolve, 100) })
   }
 }
 
-function attach(tasks: readonly string[], { call, fault, when }: Injection): ChildProcess {
+function attach(tasks: readonly string[], { call, fault, when, path }: Injection): ChildProcess {
+  const only = path === undefined ? [] : ['-P', path]
   const threads = tasks.flatMap((id) => ['-p', id])
-  return spawn('strace', ['-qq', '-o', '/dev/null', '-e', `trace=${call}`, '-e', `inject=${call}:${fault}:when=${when}`, ...threads], { stdio: ['ignore', 'ignore', 'pipe'] })
+  return spawn('strace', ['-qq', '-o', '/dev/null', '-e', `trace=${call}`, '-e', `inject=${call}:${fault}:when=${when}`, ...only, ...threads], { stdio: ['ignore', 'ignore', 'pipe'] })
 }
 
 async function detach(strace: ChildProcess): Promise<void> {
