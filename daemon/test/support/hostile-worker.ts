@@ -3,23 +3,20 @@
 import { Socket } from 'node:net'
 import { createInterface } from 'node:readline'
 
-interface Order { readonly id?: number; readonly method?: string; readonly params?: { readonly transferId?: number; readonly remoteName?: string; readonly files?: readonly unknown[] } }
+interface Order { readonly id?: number; readonly method?: string; readonly params?: { readonly transferId?: number; readonly remoteName?: string; readonly files?: readonly { readonly localName: string }[] } }
 
 const link = new Socket({ fd: 3 })
 const send = (text: string): void => void link.write(text)
 const report = (method: string, params: unknown): void => send(`${JSON.stringify({ jsonrpc: '2.0', method, params })}\n`)
 const resumePoint = { inode: '1:1', bytesTotal: 1, durable: [[0, 1]], validator: null, modifiedAt: null }
-let answer = (id: number, files: number): void => send(`${JSON.stringify({ jsonrpc: '2.0', id, result: { failures: Array(files).fill(null) } })}\n`)
 
 const honest = (transferId: number): void => {
   report('transfer.connected', { transferId, resumePoint: { ...resumePoint, durable: [] }, remoteName: null })
   report('transfer.done', { transferId, resumePoint })
 }
 
-const answering = (result: unknown) => (transferId: number): void => {
-  answer = (id) => send(`${JSON.stringify({ jsonrpc: '2.0', id, result })}\n`)
-  honest(transferId)
-}
+/** What it answers about files that are called so; about others, that all went well. */
+const answers: Readonly<Record<string, unknown>> = { 'answers-nonsense': { failures: 'none' }, 'answers-null': null, 'answers-too-few': { failures: [] } }
 
 const tricks: Readonly<Record<string, (transferId: number) => void>> = {
   'honest': honest,
@@ -59,9 +56,9 @@ const tricks: Readonly<Record<string, (transferId: number) => void>> = {
   },
   'says-nothing': () => {},
   'never-reads': () => void link.pause(),
-  'answers-nonsense': answering({ failures: 'none' }),
-  'answers-null': answering(null),
-  'answers-too-few': answering({ failures: [] }),
+  'answers-nonsense': honest,
+  'answers-null': honest,
+  'answers-too-few': honest,
 }
 
 /** Never ends, and takes what the other side lets it have. */
@@ -74,7 +71,10 @@ function flood(text: string): void {
 createInterface({ input: link }).on('line', (line) => {
   const { id, method, params } = JSON.parse(line) as Order
   if (method === 'transfer.start') tricks[params?.remoteName?.split('/').at(-1) ?? '']?.(params?.transferId ?? 0)
-  else if (id !== undefined) answer(id, params?.files?.length ?? 0)
+  if (id === undefined) return
+  const name = params?.files?.[0]?.localName.split('/').at(-1) ?? ''
+  const result = method === 'files.publish' && name in answers ? answers[name] : { failures: params?.files?.map(() => null) ?? [] }
+  send(`${JSON.stringify({ jsonrpc: '2.0', id, result })}\n`)
 })
 link.on('error', () => process.exit(1)).on('close', () => process.exit(0))
 report('worker.ready', { uid: process.getuid?.() ?? -1, pid: process.pid })
