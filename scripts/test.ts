@@ -17,7 +17,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     root: { type: 'string', default: resolve(import.meta.dirname, '..') },
-    'limit-seconds': { type: 'string', default: '120' }, // for one file
+    'limit-seconds': { type: 'string', default: '300' }, // for one file
     'grace-seconds': { type: 'string', default: '5' }, // in which what was told to end may still do so
   },
 })
