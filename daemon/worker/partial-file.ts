@@ -148,14 +148,13 @@ export class PartialFile {
   async #flush(): Promise<void> {
     const written = this.#written.copy()
     const starts = this.#starts
-    try {
-      await new Promise<void>((resolve, reject) => fdatasync(this.#fd, (error) => error ? reject(error) : resolve()))
-    } catch (error) {
-      // After a failed flush the kernel may call the lost pages clean: a later success would prove nothing.
-      this.#isBroken = true
-      throw error
-    }
-    if (!this.#isNamed) await this.folder.sync()
+    // Side by side, so that both wait for the same commit of the journal; neither counts without the other. Both are waited for
+    // whatever happens, since a file must not be closed under a running flush.
+    const flushed = new Promise<void>((resolve, reject) => fdatasync(this.#fd, (error) => error ? reject(error) : resolve()))
+    const [content, name] = await Promise.allSettled([flushed, this.#isNamed ? null : this.folder.sync()])
+    // After a failed flush the kernel may call the lost pages clean: a later success would prove nothing.
+    if (content.status === 'rejected') this.#isBroken = true
+    for (const part of [content, name]) if (part.status === 'rejected') throw part.reason
     if (this.#starts !== starts) return
     this.#isNamed = true
     this.#durable = written

@@ -1,6 +1,6 @@
 // The workloads that move files over loopback: one large one, many, very many small ones.
 import { spawnSync } from 'node:child_process'
-import { closeSync, mkdirSync, openSync, readdirSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import type { FileWanted } from './daemon.ts'
 import { runMeasured, type Sample } from './measure.ts'
@@ -10,8 +10,11 @@ const mebibyte = 1024 * 1024
 
 export const aria2 = ['aria2c', '--no-conf', '-q', '--allow-overwrite=true', '--auto-file-renaming=false', '--file-allocation=none']
 
-/** Runs, looks whether as many bytes are there as there should be, and removes them. */
-export function intoFolder(name: string, folder: string, bytes: number, run: () => Promise<Sample>): Contestant {
+/**
+ * Runs, looks whether as many bytes are there as there should be, and removes them; or keeps them until the end, where there are
+ * thousands: ext4 searches long for an inode while many were freed within the last seconds.
+ */
+export function intoFolder(name: string, folder: string, bytes: number, run: () => Promise<Sample>, keep = false): Contestant {
   return { name, async run() {
     mkdirSync(folder, { recursive: true })
     // What the one before left to be written back is not this one's cost, and a virtual machine's host gives memory that it
@@ -21,10 +24,13 @@ export function intoFolder(name: string, folder: string, bytes: number, run: () 
     const sample = await run()
     const found = readdirSync(folder).reduce((sum, file) => sum + statSync(join(folder, file)).size, 0)
     if (found !== bytes) throw new Error(`${name} left ${found} bytes instead of ${bytes}`)
-    rmSync(folder, { recursive: true })
+    if (keep) renameSync(folder, `${folder}-${name}-${++keptFolders}`)
+    else rmSync(folder, { recursive: true })
     return sample
   } }
 }
+
+let keptFolders = 0
 
 function touchMemory(bytes: number): void {
   const path = `/dev/shm/backhaul-bench-touch-${process.pid}`
@@ -115,9 +121,9 @@ const verySmall: Workload = {
     const lists = manyFiles({ bench, folder, count, bytes, jobs: 50 })
     const daemon = await bench.daemon()
     return [
-      intoFolder('curl -Z', folder, count * bytes, () => runMeasured(['curl', '-sf', '-Z', '-K', lists.curl])),
-      intoFolder('aria2 -j16', folder, count * bytes, () => runMeasured([...aria2, '-j16', '-i', lists.aria2, '-d', folder])),
-      intoFolder(ours, folder, count * bytes, () => daemon.download(lists.jobs)),
+      intoFolder('curl -Z', folder, count * bytes, () => runMeasured(['curl', '-sf', '-Z', '-K', lists.curl]), true),
+      intoFolder('aria2 -j16', folder, count * bytes, () => runMeasured([...aria2, '-j16', '-i', lists.aria2, '-d', folder]), true),
+      intoFolder(ours, folder, count * bytes, () => daemon.download(lists.jobs), true),
     ]
   },
 }

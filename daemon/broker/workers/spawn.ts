@@ -45,7 +45,9 @@ const startFailures: Readonly<Record<number, string>> = {
 }
 
 /** Bodies do not go through the heap of JavaScript: little room for what is short-lived is enough, and by default it grows to 48 MB. */
-const sparing = ['--max-semi-space-size=1']
+const sparing = ['--max-semi-space-size=2']
+/** Flushes of small files wait for the same commit of the file system's journal, as many as there are threads to wait. */
+const flushingAtOnce = { UV_THREADPOOL_SIZE: '32' }
 
 export function spawnWorker({ account, log, main }: SpawnOptions): WorkerProcess {
   const code = workerCode()
@@ -117,7 +119,7 @@ function workerCode(): WorkerCode {
 
 function environmentFor(account: Account | null): Record<string, string> {
   const { name, home } = account ?? ownAccount()
-  const environment: Record<string, string> = { PATH: '/usr/local/bin:/usr/bin:/bin', HOME: home, USER: name, LOGNAME: name }
+  const environment: Record<string, string> = { PATH: '/usr/local/bin:/usr/bin:/bin', HOME: home, USER: name, LOGNAME: name, ...flushingAtOnce }
   const kept = process.platform === 'win32' ? ['LANG', 'TZ', 'PATH', 'SystemRoot', 'TEMP', 'USERPROFILE'] : ['LANG', 'TZ']
   for (const key of kept) {
     const value = process.env[key]
