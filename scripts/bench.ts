@@ -41,10 +41,16 @@ ${workloads.map(({ name, title }) => `  ${name.padEnd(14)} ${title}`).join('\n')
 const chosen = workloads.filter(({ name }) => positionals.length === 0 || positionals.includes(name))
 const build = values.build === undefined ? compileDaemon() : resolve(values.build)
 const origin = await startOrigin()
+// What was started ends with the script, in order or not.
+const ends: (() => Promise<void>)[] = [() => origin.close()]
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => void Promise.all(ends.map((end) => end())).finally(() => process.exit(130)))
+}
 const results: Result[] = []
 try {
   for (const workload of chosen) {
     const { bench, end } = openBench(origin)
+    ends[1] = end
     try {
       results.push(await measure(workload, bench, Number(values.rounds)))
       for (const row of rowsOf(results.at(-1))) console.log(row)
