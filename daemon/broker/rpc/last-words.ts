@@ -2,7 +2,7 @@
 // and the other side then loses what it was told. So what still comes is taken and dropped, for a moment.
 import type net from 'node:net'
 
-const momentMs = 1000
+const momentMs = 2000
 /** So many at a time; who comes then is cut off without a word. */
 const atOnce = 2048
 let lingering = 0
