@@ -5,6 +5,7 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, trunc
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import { isDeepStrictEqual } from 'node:util'
 import { defaultOptions } from '../../protocol/options.ts'
 import { openDatabase, StoreUnusable } from '../broker/store/open.ts'
 import { LevelStore } from '../broker/store/level-store.ts'
@@ -88,7 +89,7 @@ function judge(loaded: Loaded, isSaid: boolean, what: string): void {
     const { files: _, ...head } = found
     assert.ok(heads.includes(JSON.stringify(head)), `${what}: job ${found.id} is none that was written`)
     assert.deepEqual(found.files.map(({ remoteName }) => remoteName), versions?.[0]?.files.map(({ remoteName }) => remoteName), what)
-    if (JSON.stringify(found) !== JSON.stringify(versions?.at(-1))) isComplete = false
+    if (!isDeepStrictEqual(found, versions?.at(-1))) isComplete = false
   }
   if (loaded.unacknowledged.length !== written.size) isComplete = false
   assert.ok(isComplete || isSaid, `${what}: ${loaded.jobs.length} of ${written.size} jobs, ${loaded.unacknowledged.length} events, and not a word`)

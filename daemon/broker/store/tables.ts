@@ -50,8 +50,10 @@ function footerOf(table: Buffer): { readonly meta: Span; readonly index: Span } 
   return { meta: reader.span(), index: reader.span() }
 }
 
+/** Filters too: a damaged one hides keys that are there. */
 function isMetaWhole(table: Buffer): boolean {
-  return table.length >= footerSize && isWholeBlock(table, footerOf(table).meta)
+  const filters = table.length < footerSize ? null : entriesOfBlock(table, footerOf(table).meta)
+  return filters?.every(({ block }) => isWholeBlock(table, block)) ?? false
 }
 
 function wholeEntries(table: Buffer): Entry[] {
@@ -65,8 +67,10 @@ function isWholeBlock(table: Buffer, { from, size }: Span): boolean {
 
 /** What the index says; `null` where it does not check. */
 function entriesOf(table: Buffer): Entry[] | null {
-  if (table.length < footerSize) return null
-  const { index } = footerOf(table)
+  return table.length < footerSize ? null : entriesOfBlock(table, footerOf(table).index)
+}
+
+function entriesOfBlock(table: Buffer, index: Span): Entry[] | null {
   if (!isWholeBlock(table, index)) return null
   const bytes = table.subarray(index.from, index.from + index.size)
   const content = table[index.from + index.size] === 0 ? bytes : unpack(bytes)
