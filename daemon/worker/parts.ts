@@ -8,6 +8,7 @@ import type { Connections } from './connections.ts'
 import { askFor, type Ask } from './fetch-span.ts'
 import type { PartialFile } from './partial-file.ts'
 import type { Target } from './request.ts'
+import { mayResume } from './response.ts'
 
 /** Less than twice this is not worth sharing. */
 const leastPart = 512 * 1024
@@ -194,4 +195,9 @@ export class Parts {
       },
     }
   }
+}
+
+/** Can it be proven that parts of this file belong together? */
+export function mayHaveParts({ ranges, connections }: TransferOrder, total: number, validator: Validator): boolean {
+  return ranges === null && connections !== 1 && mayResume(validator, total)
 }

@@ -1,0 +1,250 @@
+// The bytes of one attempt: opens the partial file, asks for what is missing until nothing is, judges what comes, shares the
+// work among connections, checks the checksum. It reports nothing and decides nothing about checkpoints; `download.ts` does.
+// The invariants: a byte is written only after its head was judged; what no longer fits is emptied before anything new comes.
+import { createHash, type Hash } from 'node:crypto'
+import { failure } from '../../protocol/failures.ts'
+import type { ResumePoint, TransferOrder } from '../link/messages.ts'
+import { BodyWriter } from './body-writer.ts'
+import { ConnectionCount, mostConnections } from './connection-count.ts'
+import type { Connections } from './connections.ts'
+import { hashOf, hashRest, isExpected } from './content-hash.ts'
+import { asError, raise } from './failure-from.ts'
+import { askFor, type Ask, type Body, type Outcome } from './fetch-span.ts'
+import { openPlace, type Folders } from './folders.ts'
+import { refuseByRules } from './owner-rules.ts'
+import { mayHaveParts, Parts, partEnded } from './parts.ts'
+import { PartialFile, refuseImpossible } from './partial-file.ts'
+import { firstTarget, isFailure, type Target } from './request.ts'
+import { remoteOf, resumePointOf, unknownRemote, usableResumePoint, type Remote } from './resume-point.ts'
+import { missingOf } from './size-limits.ts'
+import { localTotal, nextSpan, spansOf, type Span } from './spans.ts'
+import { TimeLimit } from './time-limit.ts'
+
+const bodyLimitMs = 60_000
+
+export interface ReceivingSurroundings {
+  readonly connections: Connections
+  readonly folders: Folders
+  /** A head was good, or every byte was here already. `remoteName`: where redirects led, if the job wants to know. */
+  readonly onConnected: (remoteName: string | null) => void
+  /** What was here counts for nothing any more. */
+  readonly onStartOver: () => void
+}
+
+export class Receiving {
+  readonly #order: TransferOrder
+  readonly #around: ReceivingSurroundings
+  readonly #spans: readonly Span[]
+  /** Of the request that is under way. */
+  #abort = new AbortController()
+  #ending: unknown = null
+  #file: PartialFile | null = null
+  #writer: BodyWriter | null = null
+  #parts: Parts | null = null
+  #isMainAtWork = false
+  readonly #count = new ConnectionCount()
+  #hash: Hash | null = null
+  /** So many bytes from the start on the hash has seen. */
+  #hashed = 0
+  #here = 0
+  #remote: Remote
+  readonly #limit = new TimeLimit()
+
+  constructor(order: TransferOrder, around: ReceivingSurroundings) {
+    this.#order = order
+    this.#around = around
+    this.#spans = spansOf(order.ranges)
+    this.#remote = remoteOf(order)
+  }
+
+  get file(): PartialFile | null {
+    return this.#file
+  }
+
+  /** Bytes that are here, written or not. */
+  get received(): number {
+    if (!this.#file) return this.#here
+    const received = this.#file.written.bytes + (this.#writer?.unwritten ?? 0) + (this.#parts?.unwritten ?? 0)
+    return Math.min(received, localTotal(this.#spans, this.#remote.bytesTotal) ?? received)
+  }
+
+  /** Ends it with the first reason that there is. */
+  end(reason: unknown): void {
+    this.#ending ??= reason
+    this.#abort.abort(reason)
+    void this.#parts?.stop()
+  }
+
+  /** Time limits, and how many connections there shall be. */
+  tick(now: number): void {
+    if (this.#limit.isOver(now)) return this.end(asError(failure('connection-timeout', 'The server did not answer or stopped sending.')))
+    this.#share(now, this.received)
+  }
+
+  /** Hands what has arrived to the file. */
+  flush(): void {
+    this.#writer?.flush()
+    this.#parts?.flush()
+  }
+
+  /** No further connection brings anything after this. */
+  async stopParts(): Promise<void> {
+    await this.#parts?.stop()
+  }
+
+  async close(): Promise<void> {
+    this.#writer?.close()
+    await this.#file?.close()
+  }
+
+  /** Until every byte is here and fits its checksum. Throws what went wrong, or the reason of `end`. */
+  async run(): Promise<void> {
+    const { localName, temporaryName, checksum } = this.#order
+    const { folder, name } = openPlace(this.#around.folders, localName)
+    try {
+      refuseByRules(this.#order, folder)
+      refuseImpossible(folder, name)
+      this.#file = PartialFile.open(folder, temporaryName, usableResumePoint(this.#order))
+    } finally {
+      folder.release()
+    }
+    this.#here = this.#file.durable
+    if (checksum) this.#hash = await hashOf(this.#file, this.#here, checksum.algorithm, this.#abort.signal)
+    this.#hashed = this.#here
+    const target = firstTarget(this.#order)
+    if (isFailure(target)) raise(target)
+
+    for (let starts = 0, span = this.#nextSpan(); span !== null; span = this.#nextSpan()) {
+      const outcome = await this.#ask(span, target)
+      this.#limit.set(null)
+      if (outcome.kind === 'start-over') {
+        if (++starts > 1) raise(failure('invalid-server-response', 'The answers of the server contradict each other.'))
+        this.#empty()
+        this.#remote = unknownRemote
+        this.#around.onStartOver()
+      } else await this.#endOfBody()
+    }
+    this.#around.onConnected(null)
+    await this.#verify()
+  }
+
+  async #ask(span: Span, target: Target): Promise<Outcome> {
+    try {
+      return await askFor(this.#askFor(span, target), this.#around.connections)
+    } catch (error) {
+      if (error !== partEnded || this.#ending !== null) throw this.#ending ?? error
+      this.#abort = new AbortController()
+      return { kind: 'received' }
+    } finally {
+      this.#isMainAtWork = false
+    }
+  }
+
+  #nextSpan(): Span | null {
+    const gap = this.#opened().written.firstGap()
+    // Only several connections leave gaps, and they are for whole files.
+    if (gap.to !== null) return gap
+    return nextSpan(this.#spans, this.#here, this.#remote.bytesTotal)
+  }
+
+  #askFor(span: Span, target: Ask['target']): Ask {
+    const { validator, bytesTotal } = this.#remote
+    return {
+      order: this.#order,
+      target,
+      asked: {
+        ranged: this.#order.ranges !== null || span.from > 0,
+        rangesOnly: this.#order.ranges !== null,
+        known: this.#here > 0 && validator !== null ? { bytesTotal, validator } : null,
+        ...span,
+      },
+      signal: this.#abort.signal,
+      onBody: (body, remoteName) => this.#startBody(body, remoteName, span, target),
+      onLimit: (ms) => this.#limit.set(ms),
+      onBytes: () => {
+        this.#limit.set(bodyLimitMs)
+        if (this.#parts && this.#writer && this.#writer.received >= this.#parts.mainTo) this.#abort.abort(partEnded)
+      },
+    }
+  }
+
+  /** The head is good: from here on bytes are written. */
+  #startBody(body: Body, remoteName: string | null, span: Span, target: Target): BodyWriter {
+    const file = this.#opened()
+    if (body.from === 0 && this.#here > 0 && this.#order.ranges === null) this.#empty()
+    const first = this.#here === 0
+    const { validator, modifiedAt, bytesTotal } = body
+    this.#remote = { bytesTotal, validator: first ? validator : this.#remote.validator, modifiedAt: first ? modifiedAt : this.#remote.modifiedAt }
+    const { maximumBytes } = this.#order
+    const missing = missingOf(file, localTotal(this.#spans, bytesTotal), this.#here, maximumBytes)
+    if (this.#writer?.received !== this.#here) this.#newWriter(file, missing)
+    const writer = this.#writer ?? this.#newWriter(file, missing)
+    writer.limit = maximumBytes ?? Infinity
+    this.#isMainAtWork = true
+    this.#mayShare(file, body, span, target)
+    this.#around.onConnected(remoteName)
+    return writer
+  }
+
+  #newWriter(file: PartialFile, missing: number | null): BodyWriter {
+    this.#writer?.close()
+    return this.#writer = new BodyWriter(file, this.#here, missing, this.#here === this.#hashed ? this.#hash : null)
+  }
+
+  /** Where it can be proven that parts belong together, further connections may bring some. */
+  #mayShare(file: PartialFile, body: Body, span: Span, target: Target): void {
+    const { bytesTotal, validator } = this.#remote
+    const { connections } = this.#around
+    if (validator === null || bytesTotal === null || body.framing !== 'length' || !mayHaveParts(this.#order, bytesTotal, validator)) return
+    const mainAt = (): number | null => this.#isMainAtWork ? this.#writer?.received ?? null : null
+    this.#parts ??= new Parts({ order: this.#order, target, file, total: bytesTotal, validator, connections, mainAt }, { from: body.from, to: body.from === 0 ? bytesTotal : span.to ?? bytesTotal })
+  }
+
+  /** Looks how many connections there shall be. */
+  #share(now: number, received: number): void {
+    const total = this.#remote.bytesTotal
+    if (!this.#parts || total === null) return
+    const automatic = (): number => this.#count.after(received, total - received, now)
+    this.#parts.wanted = this.#order.connections ?? Math.min(automatic(), this.#parts.within(mostConnections))
+    this.#parts.tick(now)
+  }
+
+  async #endOfBody(): Promise<void> {
+    const writer = this.#writer
+    if (!writer) return
+    writer.flush()
+    if (writer.isHashing) this.#hashed = writer.received
+    await this.#parts?.ended()
+    this.#parts = null
+    if (this.#ending !== null) throw this.#ending
+    this.#here = this.#opened().written.prefix
+    // The end of a body of unknown length tells the size.
+    if (this.#remote.bytesTotal === null && this.#order.ranges === null) this.#remote = { ...this.#remote, bytesTotal: this.#here }
+  }
+
+  #empty(): void {
+    this.#opened().startOver()
+    this.#writer?.close()
+    this.#writer = null
+    this.#here = this.#hashed = 0
+    if (this.#hash && this.#order.checksum) this.#hash = createHash(this.#order.checksum.algorithm)
+  }
+
+  async #verify(): Promise<void> {
+    const { checksum } = this.#order
+    if (!checksum || !this.#hash) return
+    if (this.#hashed < this.#here) await hashRest(this.#hash, this.#opened(), this.#hashed, this.#here, this.#abort.signal)
+    if (isExpected(this.#hash, checksum)) return
+    this.#empty()
+    raise(failure('checksum-mismatch', `The ${checksum.algorithm} checksum of the file is not the one the job names.`))
+  }
+
+  #opened(): PartialFile {
+    return this.#file ?? raise(failure('internal-error', 'Something went wrong inside the service.'))
+  }
+
+  /** Throws where no file could be opened. */
+  resumePoint(): ResumePoint {
+    return resumePointOf(this.#opened(), this.#spans, this.#remote)
+  }
+}

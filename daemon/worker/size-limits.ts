@@ -1,0 +1,16 @@
+// Is there any sense in fetching so much? Asked when the size is known and before the first byte is written.
+import { failure } from '../../protocol/failures.ts'
+import { raise } from './failure-from.ts'
+import type { PartialFile } from './partial-file.ts'
+
+/** Below this a full disk is noticed soon enough by writing. */
+const worthCheckingRoom = 1024 * 1024
+
+/** Gives how many bytes are missing; `null`: not known. Throws `maximum-download-bytes` or `disk-full`. */
+export function missingOf(file: PartialFile, total: number | null, here: number, maximumBytes: number | null): number | null {
+  if (total === null) return null
+  if (maximumBytes !== null && total > maximumBytes) raise(failure('maximum-download-bytes', 'The file is larger than the job allows.'))
+  const missing = total - here
+  if (missing >= worthCheckingRoom && !file.hasRoomFor(missing)) raise(failure('disk-full', 'There is not enough space on the disk of the local name.'))
+  return missing
+}
