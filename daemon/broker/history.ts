@@ -64,7 +64,7 @@ export class History {
     let forgotten = 0
     for await (const [key] of this.#store.read(within('h/'))) {
       const [, , endedAt = '', id = ''] = key.split('/')
-      if (Number(endedAt) >= before) continue
+      if (Number(endedAt.split('-')[0]) >= before) continue
       const job = await this.get(id)
       await this.#store.commit(job ? forgetOperations(job) : [{ type: 'del', key }])
       forgotten++
@@ -85,5 +85,5 @@ export class History {
 }
 
 function keyOf(job: JobRecord | undefined): string | null {
-  return job ? historyKey(job.owner.id, job.endedAt ?? 0, job.id) : null
+  return job ? historyKey(job.owner.id, job.endedAt ?? 0, job.number, job.id) : null
 }

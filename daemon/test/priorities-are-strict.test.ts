@@ -84,7 +84,7 @@ test('as many jobs of one priority move as there are slots, the oldest first', a
 })
 
 test('jobs of one priority take turns by time slice, and keep what they have', async (t) => {
-  await configured(t, 'backgroundSlots = 1\ntimeSliceSeconds = 0.3')
+  await configured(t, 'backgroundSlots = 1\ntimeSliceSeconds = 1')
   const jobs = [await make('normal'), await make('normal'), await make('normal')]
   for (let round = 0; round < 2; round++) for (const jobId of jobs) await client.call('job.wait', { jobId, states: ['transferring'], timeoutSeconds: 10 })
   await Promise.all(jobs.map((jobId) => client.call('job.suspend', { jobId })))

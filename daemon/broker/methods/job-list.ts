@@ -44,6 +44,6 @@ function readCursor(cursor: string | undefined): Cursor {
   if (cursor === undefined) return { part: 'live', after: 0 }
   const [, part, after = ''] = /^(live|ended):(.*)$/.exec(cursor) ?? []
   if (part === 'live' && /^\d{1,15}$/.test(after)) return { part, after: Number(after) }
-  if (part === 'ended' && (after === '' || /^h\/[^/]+\/\d{15}\/[0-9a-f-]{36}$/.test(after))) return { part, after: after || null }
+  if (part === 'ended' && (after === '' || /^h\/[^/]+\/\d{15}-\d{16}\/[0-9a-f-]{36}$/.test(after))) return { part, after: after || null }
   throw invalidParams([{ path: ['cursor'], message: 'is not one that a list has answered' }])
 }

@@ -14,7 +14,8 @@ export const tokenKey = (ownerId: string, token: string): string => `t/${ownerId
 export const eventKey = (sequence: number): string => `e/${fixed(sequence, 16)}`
 export const outboxKey = (sequence: number): string => `o/${fixed(sequence, 16)}`
 export const endedKey = (id: string): string => `x/${id}`
-export const historyKey = (ownerId: string, endedAt: number, id: string): string => `h/${ownerId}/${fixed(endedAt, 15)}/${id}`
+/** Jobs that ended in the same millisecond are in the order in which they were made. */
+export const historyKey = (ownerId: string, endedAt: number, number: number, id: string): string => `h/${ownerId}/${fixed(endedAt, 15)}-${fixed(number, 16)}/${id}`
 
 /** All keys that begin with a prefix. */
 export function within(prefix: string): { readonly gte: string; readonly lt: string } {

@@ -55,12 +55,12 @@ function historyOperations(before: JobRecord | null, after: JobRecord): Operatio
   return [
     del(jobKey(after.id)), del(filesKey(after.id)), ...(before?.files ?? []).map(({ index }) => del(progressKey(after.id, index))),
     put(endedKey(after.id), encode(bare)),
-    put(historyKey(after.owner.id, after.endedAt ?? 0, after.id), ''),
+    put(historyKey(after.owner.id, after.endedAt ?? 0, after.number, after.id), ''),
   ]
 }
 
 export function forgetOperations(job: JobRecord): Operation[] {
-  const operations = [del(endedKey(job.id)), del(historyKey(job.owner.id, job.endedAt ?? 0, job.id))]
+  const operations = [del(endedKey(job.id)), del(historyKey(job.owner.id, job.endedAt ?? 0, job.number, job.id))]
   if (job.clientToken !== null) operations.push(del(tokenKey(job.owner.id, job.clientToken)))
   return operations
 }

@@ -4,9 +4,9 @@ import type { Socket } from 'node:net'
 
 /** About a hundred reports: one to two milliseconds of work. */
 const sliceBytes = 8 * 1024
-/** A thousand small files a second report less than this. */
-const bytesPerSecond = 1024 * 1024
-const burstBytes = 2 * 1024 * 1024
+/** Several thousand small files a second report less than this. */
+const bytesPerSecond = 4 * 1024 * 1024
+const burstBytes = 8 * 1024 * 1024
 
 export class LinkIntake {
   readonly #link: Socket
