@@ -28,7 +28,7 @@ async function killAt(t: TestContext, who: 'broker' | 'worker', call: string, po
     const pid = who === 'broker' ? daemon.pid : daemon.workers()[0] ?? 0
     const { detach } = await inject(pid, { call, fault: 'signal=KILL', when: String(when) })
     const before = session.answered
-    const isOver = (): boolean => session.answered - before >= 30 || readProcess(pid, 'cmdline') === ''
+    const isOver = (): boolean => session.answered - before >= 120 || readProcess(pid, 'cmdline') === ''
     await session.run(program, isOver)
     const wasKilled = readProcess(pid, 'cmdline') === ''
     await detach()
