@@ -8,10 +8,9 @@ import { localFailure } from './failure-from.ts'
 import type { Folders } from './folders.ts'
 import { Receiving } from './receiving.ts'
 
+/** Flushing goes on beside receiving, one flush after another: the disk then never has much to catch up with at the end. */
 const checkpointBytes = 16 * 1024 * 1024
 const checkpointMs = 5000
-/** A fast transfer does not flush more often: the disk works better on much at once. */
-const leastBetweenMs = 1000
 /** Why the attempt ended, when nothing went wrong. */
 const stopped = new Error('stopped')
 
@@ -38,6 +37,7 @@ export class Download {
     const { connections, folders } = around
     this.#receiving = new Receiving(order, {
       connections, folders, onConnected: (remoteName) => this.#connected(remoteName), onStartOver: () => this.#startedOver(),
+      onBytes: () => this.#checkpointIfDue(performance.now(), this.#receiving.received),
     })
   }
 
@@ -91,15 +91,15 @@ export class Download {
 
   #checkpointIfDue(now: number, received: number): void {
     const { file } = this.#receiving
-    if (!file || !this.#isConnected || file.isFlushing || received === file.durableBytes) return
+    if (!file || !this.#isConnected || !this.#isReceiving || file.isFlushing || received === file.durableBytes) return
     const age = now - this.#checkpointedAt
-    if (age < leastBetweenMs || (received - file.durableBytes < checkpointBytes && age < checkpointMs)) return
-    this.#checkpointedAt = now
+    if (received - file.durableBytes < checkpointBytes && age < checkpointMs) return
     try {
       this.#receiving.flush()
     } catch (error) {
       return this.#receiving.end(error)
     }
+    this.#checkpointedAt = now
     const report = (): void => {
       if (this.#isReceiving) this.#around.report('transfer.checkpoint', { transferId: this.#order.transferId, resumePoint: this.#receiving.resumePoint() })
     }

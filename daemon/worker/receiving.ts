@@ -29,6 +29,8 @@ export interface ReceivingSurroundings {
   readonly onConnected: (remoteName: string | null) => void
   /** What was here counts for nothing any more. */
   readonly onStartOver: () => void
+  /** Some bytes came. */
+  readonly onBytes: () => void
 }
 
 export class Receiving {
@@ -162,6 +164,7 @@ export class Receiving {
       onBody: (body, remoteName) => this.#startBody(body, remoteName, span, target),
       onLimit: (ms) => this.#limit.set(ms),
       onBytes: () => {
+        this.#around.onBytes()
         this.#limit.set(bodyLimitMs)
         if (this.#parts && this.#writer && this.#writer.received >= this.#parts.mainTo) this.#abort.abort(partEnded)
       },
