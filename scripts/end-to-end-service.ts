@@ -54,7 +54,7 @@ async function openMachine(): Promise<Machine> {
 
   const inside = (line: string, timeout?: number): ReturnType<typeof execute> => execute('nsenter', ['-t', first, '-m', '-p', '-u', '-i', '-n', '-C', 'sh', '-c', line], timeout)
   const start = async (unit: string): Promise<void> => {
-    const words = ['unshare', '--mount', '--pid', '--fork', '--uts', '--ipc', '--net', '--cgroup', '--kill-child', join(root, 'scripts', 'systemd-machine.sh'), scratch, unit]
+    const words = ['unshare', '--mount', '--pid', '--fork', '--uts', '--ipc', '--net', '--cgroup', '--kill-child', join(root, 'scripts', 'systemd-machine.sh'), scratch, unit, root]
     const child = spawn('sh', ['-c', `echo 0 > ${group}/cgroup.procs; exec ${words.join(' ')}`], { stdio: 'ignore' })
     outer = child
     const end = performance.now() + 20_000

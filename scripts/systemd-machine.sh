@@ -1,15 +1,18 @@
 #!/bin/sh
 # A systemd as PID 1 that sees this machine's files and can change none of them: in namespaces of its own, on an overlay of the root whose
 # upper side is the folder $1. Started by end-to-end-service.ts as `unshare --mount --pid --fork --uts --ipc --net --cgroup --kill-child`.
-# Never without the overlay: systemd's own housekeeping empties /tmp. $2 is the unit to start.
+# Never without the overlay: systemd's own housekeeping empties /tmp. $2 is the unit to start, $3 the project, wherever it lies.
 set -eu
-scratch=$1 unit=$2
+scratch=$1 unit=$2 project=$3
 mount --make-rprivate /
 mkdir -p "$scratch/upper" "$scratch/work" "$scratch/root"
 mount -t overlay overlay -o "lowerdir=/,upperdir=$scratch/upper,workdir=$scratch/work" "$scratch/root"
 root=$scratch/root
 for folder in tmp run dev; do mount -t tmpfs -o mode=755 tmpfs "$root/$folder"; done
 chmod 1777 "$root/tmp"
+mkdir -p "$root$project"
+mount --bind "$project" "$root$project"
+mount -o remount,bind,ro "$root$project"
 for device in null zero full random urandom tty; do touch "$root/dev/$device" && mount --bind "/dev/$device" "$root/dev/$device"; done
 mkdir -p "$root/dev/pts" "$root/dev/shm" "$root/oldroot"
 mount -t devpts -o newinstance,ptmxmode=0666,mode=620 devpts "$root/dev/pts"
