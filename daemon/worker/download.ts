@@ -11,6 +11,8 @@ import { Receiving } from './receiving.ts'
 /** Flushing goes on beside receiving, one flush after another: the disk then never has much to catch up with at the end. */
 const checkpointBytes = 16 * 1024 * 1024
 const checkpointMs = 5000
+/** TLS brings bytes in small records: not every one is worth a look. */
+const lookBytes = 4 * 1024 * 1024
 /** Why the attempt ended, when nothing went wrong. */
 const stopped = new Error('stopped')
 
@@ -30,6 +32,7 @@ export class Download {
   #isReceiving = true
   #reported: number | null = null
   #checkpointedAt = performance.now()
+  #lookedAt = 0
 
   constructor(order: TransferOrder, around: Surroundings) {
     this.#order = order
@@ -37,7 +40,7 @@ export class Download {
     const { connections, folders } = around
     this.#receiving = new Receiving(order, {
       connections, folders, onConnected: (remoteName) => this.#connected(remoteName), onStartOver: () => this.#startedOver(),
-      onBytes: () => this.#checkpointIfDue(performance.now(), this.#receiving.received),
+      onBytes: (received) => this.#look(received),
     })
   }
 
@@ -87,6 +90,12 @@ export class Download {
   #startedOver(): void {
     this.#reported = 0
     if (this.#isConnected) this.#around.report('transfer.checkpoint', { transferId: this.#order.transferId, resumePoint: this.#receiving.resumePoint() })
+  }
+
+  #look(received: number): void {
+    if (Math.abs(received - this.#lookedAt) < lookBytes) return
+    this.#lookedAt = received
+    this.#checkpointIfDue(performance.now(), this.#receiving.received)
   }
 
   #checkpointIfDue(now: number, received: number): void {

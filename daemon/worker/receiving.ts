@@ -29,8 +29,8 @@ export interface ReceivingSurroundings {
   readonly onConnected: (remoteName: string | null) => void
   /** What was here counts for nothing any more. */
   readonly onStartOver: () => void
-  /** Some bytes came. */
-  readonly onBytes: () => void
+  /** Some bytes came; so many are here, over the first connection. */
+  readonly onBytes: (received: number) => void
 }
 
 export class Receiving {
@@ -164,7 +164,7 @@ export class Receiving {
       onBody: (body, remoteName) => this.#startBody(body, remoteName, span, target),
       onLimit: (ms) => this.#limit.set(ms),
       onBytes: () => {
-        this.#around.onBytes()
+        this.#around.onBytes(this.#writer?.received ?? 0)
         this.#limit.set(bodyLimitMs)
         if (this.#parts && this.#writer && this.#writer.received >= this.#parts.mainTo) this.#abort.abort(partEnded)
       },
