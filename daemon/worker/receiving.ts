@@ -10,12 +10,12 @@ import type { Connections } from './connections.ts'
 import { hashOf, hashRest, isExpected } from './content-hash.ts'
 import { asError, raise } from './failure-from.ts'
 import { askFor, type Ask, type Body, type Outcome } from './fetch-span.ts'
-import { openPlace, type Folders } from './folders.ts'
-import { refuseByRules } from './owner-rules.ts'
+import type { Folders } from './folders.ts'
+import { openPartial } from './open-partial.ts'
 import { mayHaveParts, Parts, partEnded } from './parts.ts'
-import { PartialFile, refuseImpossible } from './partial-file.ts'
+import type { PartialFile } from './partial-file.ts'
 import { firstTarget, isFailure, type Target } from './request.ts'
-import { remoteOf, resumePointOf, unknownRemote, usableResumePoint, type Remote } from './resume-point.ts'
+import { remoteOf, resumePointOf, unknownRemote, type Remote } from './resume-point.ts'
 import { missingOf } from './size-limits.ts'
 import { localTotal, nextSpan, spansOf, type Span } from './spans.ts'
 import { TimeLimit } from './time-limit.ts'
@@ -101,15 +101,8 @@ export class Receiving {
 
   /** Until every byte is here and fits its checksum. Throws what went wrong, or the reason of `end`. */
   async run(): Promise<void> {
-    const { localName, temporaryName, checksum } = this.#order
-    const { folder, name } = openPlace(this.#around.folders, localName)
-    try {
-      refuseByRules(this.#order, folder)
-      refuseImpossible(folder, name)
-      this.#file = PartialFile.open(folder, temporaryName, usableResumePoint(this.#order))
-    } finally {
-      folder.release()
-    }
+    const { checksum } = this.#order
+    this.#file = openPartial(this.#order, this.#around.folders)
     this.#here = this.#file.durable
     if (checksum) this.#hash = await hashOf(this.#file, this.#here, checksum.algorithm, this.#abort.signal)
     this.#hashed = this.#here
@@ -163,12 +156,14 @@ export class Receiving {
       signal: this.#abort.signal,
       onBody: (body, remoteName) => this.#startBody(body, remoteName, span, target),
       onLimit: (ms) => this.#limit.set(ms),
-      onBytes: () => {
-        this.#around.onBytes(this.#writer?.received ?? 0)
-        this.#limit.set(bodyLimitMs)
-        if (this.#parts && this.#writer && this.#writer.received >= this.#parts.mainTo) this.#abort.abort(partEnded)
-      },
+      onBytes: () => this.#bytesCame(this.#writer?.received ?? 0),
     }
+  }
+
+  #bytesCame(received: number): void {
+    this.#limit.set(bodyLimitMs)
+    this.#around.onBytes(received)
+    if (this.#parts && this.#writer && received >= this.#parts.mainTo) this.#abort.abort(partEnded)
   }
 
   /** The head is good: from here on bytes are written. */
