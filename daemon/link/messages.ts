@@ -18,7 +18,7 @@ export type Validator = z.infer<typeof validatorSchema>
 /**
  * Where a file may go on. The broker stores it as it came and hands it back; only the worker reads it.
  * `durable` are the spans of the partial file known to be flushed, as [from, to) pairs in ascending order.
- * `inode` ("dev:ino") lets a worker tell a file that it already published from an older one of the same name.
+ * `inode` (device, number and, where it is known, time of birth) lets a worker tell a file that it already published from an older one of the same name.
  */
 export const resumePointSchema = z.strictObject({
   inode: z.string().max(64),
