@@ -115,7 +115,7 @@ test('environment, arguments and descriptors of a worker hold nothing of the dae
   const worker = processes().find(({ uids }) => uids.startsWith(`${ann.uid} `))
   assert.ok(worker)
   const names = read(worker.pid, 'environ').split('\0').filter((line) => line !== '').map((line) => line.split('=')[0])
-  assert.deepEqual(names.filter((name) => !/^(PATH|HOME|USER|LOGNAME|LANG|TZ|TSX_\w+|NODE_EXTRA_CA_CERTS|UV_THREADPOOL_SIZE)$/.test(name ?? '')), [])
+  assert.deepEqual(names.filter((name) => !/^(PATH|HOME|USER|LOGNAME|LANG|TZ|TSX_\w+|NODE_EXTRA_CA_CERTS|UV_THREADPOOL_SIZE|MALLOC_ARENA_MAX)$/.test(name ?? '')), [])
   assert.ok(!read(worker.pid, 'cmdline').includes('planted'))
   assert.deepEqual(worker.open.filter((target) => target.startsWith(daemon.folder)), [])
   // What both ends of a stream show is the link and the log; nothing else of the broker's is there.

@@ -164,7 +164,7 @@ test('the environment is built from nothing', { skip: process.platform === 'win3
       const authorities = systemAuthorities()
       const { username, homedir } = onlyRoot === false ? { username: name, homedir: '/nowhere' } : os.userInfo()
       assert.deepEqual(environment, {
-        PATH: '/usr/local/bin:/usr/bin:/bin', HOME: homedir, USER: username, LOGNAME: username, LANG: 'C', TZ: 'UTC', UV_THREADPOOL_SIZE: '32',
+        PATH: '/usr/local/bin:/usr/bin:/bin', HOME: homedir, USER: username, LOGNAME: username, LANG: 'C', TZ: 'UTC', UV_THREADPOOL_SIZE: '32', MALLOC_ARENA_MAX: '1',
         ...(authorities === null ? {} : { NODE_EXTRA_CA_CERTS: authorities }),
       })
       assert.equal(seen.folder, '/')

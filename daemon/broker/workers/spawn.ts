@@ -44,10 +44,15 @@ const startFailures: Readonly<Record<number, string>> = {
   83: 'the owner cannot read the code of the service: put it where every user can read it',
 }
 
-/** Bodies do not go through the heap of JavaScript: little room for what is short-lived is enough, and by default it grows to 48 MB. */
-const sparing = ['--max-semi-space-size=2']
+/**
+ * Bodies do not go through the heap of JavaScript: little room for what is short-lived is enough, where by default it grows to 48 MB,
+ * and with a low limit (in MB) V8 tidies up before the heap has doubled and doubled again. What there is takes some ten.
+ */
+const sparing = ['--max-semi-space-size=2', '--max-old-space-size=256']
 /** Flushes of small files wait for the same commit of the file system's journal, as many as there are threads to wait. */
 const flushingAtOnce = { UV_THREADPOOL_SIZE: '32' }
+/** Those threads wait and allocate next to nothing; glibc would keep memory for each. */
+const oneHeap = { MALLOC_ARENA_MAX: '1' }
 
 export function spawnWorker({ account, log, main }: SpawnOptions): WorkerProcess {
   const code = workerCode()
@@ -119,7 +124,7 @@ function workerCode(): WorkerCode {
 
 function environmentFor(account: Account | null): Record<string, string> {
   const { name, home } = account ?? ownAccount()
-  const environment: Record<string, string> = { PATH: '/usr/local/bin:/usr/bin:/bin', HOME: home, USER: name, LOGNAME: name, ...flushingAtOnce }
+  const environment: Record<string, string> = { PATH: '/usr/local/bin:/usr/bin:/bin', HOME: home, USER: name, LOGNAME: name, ...flushingAtOnce, ...oneHeap }
   const kept = process.platform === 'win32' ? ['LANG', 'TZ', 'PATH', 'SystemRoot', 'TEMP', 'USERPROFILE'] : ['LANG', 'TZ']
   for (const key of kept) {
     const value = process.env[key]
