@@ -3,6 +3,7 @@
 import { Socket } from 'node:net'
 import { createPeer, type Method, type Peer } from '../protocol/peer.ts'
 import type { Orders, ReportName, Reports } from './link/messages.ts'
+import { OutgoingLines } from './link/outgoing-lines.ts'
 import { Commands } from './worker/command.ts'
 import { Endpoints } from './worker/endpoint.ts'
 import { probeFiles, publishFiles, removeFiles } from './worker/finished-files.ts'
@@ -16,6 +17,7 @@ const closeLimitMs = 4000
 /** Serves until the link closes, then ends the process. */
 export function main(): void {
   const link = new Socket({ fd: linkDescriptor, readable: true, writable: true })
+  const outgoing = new OutgoingLines((text) => void link.write(text))
   const report = <Name extends ReportName>(name: Name, params: Reports[Name]): void => peer.notify(name, params)
   const transfers = new Transfers(report)
   const endpoints = new Endpoints((endpointId) => report('endpoint.closed', { endpointId }))
@@ -37,7 +39,7 @@ export function main(): void {
     'command.run': (params) => commands.run(params),
   }
   const peer: Peer = createPeer({
-    send: (line) => void link.write(line),
+    send: (line) => outgoing.add(line),
     methods: new Map(Object.entries(orders as Record<string, Method>)),
     onBreach: () => link.destroy(),
     onDefect: (error) => {

@@ -3,6 +3,7 @@
 import { createPeer, type Method, type Peer } from '../../../protocol/peer.ts'
 import { Refusal } from '../../../protocol/refusals.ts'
 import { answers, reports, type ReportName, type Reports } from '../../link/messages.ts'
+import { OutgoingLines } from '../../link/outgoing-lines.ts'
 import type { Log } from '../../log.ts'
 import { LinkIntake } from './link-intake.ts'
 import type { WorkerLink } from './worker-link.ts'
@@ -24,7 +25,7 @@ export class LinkPeer implements WorkerLink {
   readonly #onIdleChange: () => void
   #closedListeners: ((reason: string) => void)[] = []
   #closedReason: string | null = null
-  #outgoing: string[] = []
+  readonly #outgoing = new OutgoingLines((text) => this.#write(text))
   #holds = 0
   #isReady = false
 
@@ -36,7 +37,7 @@ export class LinkPeer implements WorkerLink {
     const methods = new Map<string, Method>((Object.keys(reports) as ReportName[]).map((name) => [name, (params) => this.#take(name, params)]))
     this.#peer = createPeer({
       methods,
-      send: (line) => this.#send(line),
+      send: (line) => { if (!this.isClosed) this.#outgoing.add(line) },
       onBreach: (kind) => this.end(`it broke the protocol: ${kind}`),
       onRefused: (kind) => this.end(`it broke the protocol: ${kind}`),
       onDefect: (error, method) => {
@@ -98,7 +99,7 @@ export class LinkPeer implements WorkerLink {
 
   /** Closes the link; a worker then flushes what it has and exits. */
   finish(): void {
-    this.#flush()
+    this.#outgoing.flush()
     this.#process.link.end()
   }
 
@@ -131,17 +132,9 @@ export class LinkPeer implements WorkerLink {
     return null
   }
 
-  /** Lines of one turn of the event loop go out in one write. */
-  #send(line: string): void {
-    if (this.isClosed) return
-    if (this.#outgoing.push(line) === 1) setImmediate(() => this.#flush())
-  }
-
-  #flush(): void {
+  #write(text: string): void {
     const { link } = this.#process
-    const text = this.#outgoing.join('')
-    this.#outgoing = []
-    if (text === '' || link.destroyed || !link.writable) return
+    if (link.destroyed || !link.writable) return
     link.write(text)
     if (link.writableLength > maximumBacklogBytes) this.end('it does not read')
   }
