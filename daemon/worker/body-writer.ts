@@ -1,7 +1,7 @@
 // Between the network and the partial file: bytes collect in one reused buffer of up to 1 MiB and go to the disk
 // in one write. Counts, hashes and bounds them on the way. The invariant: bytes reach the file in order, once, at
 // `offset`, and never more than `limit` of them. Writes block: this process has nothing better to do, and the
-// thread pool costs more than it saves.
+// thread pool costs more than it saves. A small file that comes in one piece goes to the disk from where it is.
 import type { Hash } from 'node:crypto'
 import { failure } from '../../protocol/failures.ts'
 import { localFailure, raise } from './failure-from.ts'
@@ -14,7 +14,9 @@ const spare: Buffer[] = []
 export class BodyWriter {
   readonly #file: PartialFile
   readonly #hash: Hash | null
-  #buffer: Buffer
+  readonly #expected: number | null
+  /** Taken when the first byte needs it. */
+  #buffer: Buffer | null = null
   /** Where the next byte of the buffer belongs in the file. */
   #offset: number
   #flushed = 0
@@ -26,7 +28,7 @@ export class BodyWriter {
     this.#file = file
     this.#hash = hash
     this.#offset = offset
-    this.#buffer = takeBuffer(expected)
+    this.#expected = expected
   }
 
   /** Bytes of the file here, written or not. */
@@ -51,20 +53,22 @@ export class BodyWriter {
 
   /** Where the next bytes may be put; never empty. */
   room(): Buffer {
-    return this.#buffer.subarray(this.#filled)
+    return this.#taken().subarray(this.#filled)
   }
 
   /** `count` bytes were put into the room. */
   filled(count: number): void {
-    this.#hash?.update(this.#buffer.subarray(this.#filled, this.#filled + count))
+    const buffer = this.#taken()
+    this.#hash?.update(buffer.subarray(this.#filled, this.#filled + count))
     this.#filled += count
-    if (this.received > this.#limit) raise(failure('maximum-download-bytes', 'The file is larger than the job allows.'))
-    if (this.#filled < this.#buffer.length) return
+    this.#refuseBeyondLimit(this.received)
+    if (this.#filled < buffer.length) return
     this.flush()
     this.#filled = this.#flushed = 0
   }
 
   take(bytes: Uint8Array): void {
+    if (bytes.length === this.#expected && this.#buffer === null) return this.#takeWhole(bytes)
     let from = 0
     while (from < bytes.length) {
       const room = this.room()
@@ -78,21 +82,39 @@ export class BodyWriter {
   /** Hands everything to the file. The room stays where it is, since a socket may be about to fill it. */
   flush(): void {
     if (this.#filled === this.#flushed) return
-    try {
-      this.#file.write(this.#buffer.subarray(this.#flushed, this.#filled), this.#offset)
-    } catch (error) {
-      // Named here, where it is certain that the disk refused and not the network.
-      raise(localFailure(error))
-    }
-    this.#offset += this.#filled - this.#flushed
+    this.#write(this.#taken().subarray(this.#flushed, this.#filled))
     this.#flushed = this.#filled
   }
 
   /** Gives the buffer back; what was not flushed is dropped. */
   close(): void {
-    if (this.#buffer.length === largestBuffer && spare.length < keptBuffers) spare.push(this.#buffer)
-    this.#buffer = Buffer.alloc(0)
+    if (this.#buffer?.length === largestBuffer && spare.length < keptBuffers) spare.push(this.#buffer)
+    this.#buffer = null
     this.#flushed = this.#filled = 0
+  }
+
+  #taken(): Buffer {
+    return this.#buffer ??= takeBuffer(this.#expected)
+  }
+
+  #takeWhole(bytes: Uint8Array): void {
+    this.#refuseBeyondLimit(this.received + bytes.length)
+    this.#hash?.update(bytes)
+    this.#write(bytes)
+  }
+
+  #write(bytes: Uint8Array): void {
+    try {
+      this.#file.write(bytes, this.#offset)
+    } catch (error) {
+      // Named here, where it is certain that the disk refused and not the network.
+      raise(localFailure(error))
+    }
+    this.#offset += bytes.length
+  }
+
+  #refuseBeyondLimit(bytes: number): void {
+    if (bytes > this.#limit) raise(failure('maximum-download-bytes', 'The file is larger than the job allows.'))
   }
 }
 

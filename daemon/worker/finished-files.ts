@@ -10,6 +10,9 @@ import { inodeOf, isOwn } from './partial-file.ts'
 
 type Outcomes = (Failure | null)[]
 
+/** What the owner's mask leaves of it. Asking for the mask sets it twice, so it is asked once. */
+const publishedMode = 0o666 & ~process.umask()
+
 export function publishFiles(folders: Folders, files: readonly LocalFile[]): Promise<Outcomes> {
   return eachThenSync(folders, files, publishFile)
 }
@@ -65,7 +68,7 @@ function publishFile({ folder, name }: Place, file: LocalFile): void {
     const stats = fstatSync(fd)
     const isSame = inodeOf(stats) === inode && isOwn(stats, true) && stats.nlink === 1
     if (!isSame || stats.size !== file.resumePoint?.bytesTotal) raise(failure('local-file-changed', 'The temporary file is not the one that was downloaded.'))
-    fchmodSync(fd, 0o666 & ~process.umask())
+    fchmodSync(fd, publishedMode)
     const modifiedAt = file.resumePoint?.modifiedAt ?? null
     if (modifiedAt !== null) futimesSync(fd, Date.now() / 1000, modifiedAt / 1000)
     renameSync(folder.child(file.temporaryName), folder.child(name))

@@ -24,14 +24,15 @@ export function openPlace(folders: Folders, localName: string): Place {
 
 export class Folders {
   readonly #open = new Map<string, Folder>()
+  /** Looked at in this turn of the event loop: the orders that come together are often about one folder. */
+  readonly #lookedAt = new Set<Folder>()
 
   open(path: string): Folder {
     const known = this.#open.get(path)
     if (known) {
-      const now = statSync(path, { throwIfNoEntry: false })
       // Last used, last in the row.
       this.#open.delete(path)
-      if (now?.dev === known.dev && now.ino === known.ino) {
+      if (this.#isWhereItWas(known)) {
         this.#open.set(path, known)
         return known.acquire()
       }
@@ -45,6 +46,15 @@ export class Folders {
       kept.release()
     }
     return folder
+  }
+
+  #isWhereItWas(folder: Folder): boolean {
+    if (this.#lookedAt.has(folder)) return true
+    const now = statSync(folder.path, { throwIfNoEntry: false })
+    if (now?.dev !== folder.dev || now.ino !== folder.ino) return false
+    if (this.#lookedAt.size === 0) setImmediate(() => this.#lookedAt.clear())
+    this.#lookedAt.add(folder)
+    return true
   }
 
   close(): void {

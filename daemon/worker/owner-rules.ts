@@ -7,9 +7,13 @@ import { hasOpenFolderPaths } from './child-path.ts'
 import { raise } from './failure-from.ts'
 import type { Folder } from './folders.ts'
 
+/** Of the tables in their order, the first for one of our groups, which a process of ours never changes. */
+export function rulesOfOwner(tables: readonly OwnerRules[]): OwnerRules | null {
+  return firstFor(tables, [process.getegid?.() ?? -1, ...process.getgroups?.() ?? []])
+}
+
 /** The order with the rules in it. */
-export function underRules(order: TransferOrder, tables: readonly OwnerRules[]): TransferOrder {
-  const rules = firstFor(tables, [process.getegid?.() ?? -1, ...process.getgroups?.() ?? []])
+export function underRules(order: TransferOrder, rules: OwnerRules | null): TransferOrder {
   return rules ? { ...order, localFolders: rules.localFolders, http: { ...order.http, remoteNames: rules.remoteNames } } : order
 }
 

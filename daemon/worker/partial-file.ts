@@ -1,7 +1,7 @@
 // The partial file: opened beside the local name and never through a link, written at offsets, flushed at
 // checkpoints. The invariants: only a regular file of our own with one name is ever written; what `durable` says
 // was flushed before it said so; bytes beyond it count for nothing and are written again.
-import { close, constants, fdatasync, fstatSync, ftruncateSync, lstatSync, openSync, readSync, statfsSync, unlinkSync, writeSync, type Stats } from 'node:fs'
+import { close, closeSync, constants, fdatasync, fstatSync, ftruncateSync, lstatSync, openSync, readSync, statfsSync, unlinkSync, writeSync, type Stats } from 'node:fs'
 import { failure } from '../../protocol/failures.ts'
 import type { ResumePoint } from '../link/messages.ts'
 import { Coverage, type Stretch } from './coverage.ts'
@@ -141,7 +141,10 @@ export class PartialFile {
     this.#isClosed = true
     // Closing under a running flush would flush whatever file gets the number next.
     await this.#flushing?.catch((error: unknown) => codeOf(error))
-    for (const fd of [...this.#replaced, this.#fd]) close(fd)
+    for (const fd of this.#replaced) close(fd)
+    // Only where nothing is left to be written can closing not wait for the disk; then a thread would cost more than it saves.
+    if (this.#durable.bytes === this.#written.bytes) closeSync(this.#fd)
+    else close(this.#fd)
     this.folder.release()
   }
 

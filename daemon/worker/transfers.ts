@@ -5,7 +5,7 @@ import type { OwnerRules } from '../link/policy-rules.ts'
 import { Connections } from './connections.ts'
 import { Download, type Report } from './download.ts'
 import { Folders } from './folders.ts'
-import { underRules } from './owner-rules.ts'
+import { rulesOfOwner, underRules } from './owner-rules.ts'
 
 const tickMs = 250
 
@@ -15,7 +15,7 @@ export class Transfers {
   readonly #report: Report
   readonly #running = new Map<number, { readonly download: Download; readonly ended: Promise<void> }>()
   #clock: NodeJS.Timeout | null = null
-  #policies: readonly OwnerRules[] = []
+  #rules: OwnerRules | null = null
 
   constructor(report: Report) {
     this.#report = report
@@ -28,11 +28,11 @@ export class Transfers {
 
   /** The tables of the policy; which one is for this owner, his groups tell. */
   obey(policies: readonly OwnerRules[]): void {
-    this.#policies = policies
+    this.#rules = rulesOfOwner(policies)
   }
 
   start(order: TransferOrder): void {
-    const download = new Download(underRules(order, this.#policies), { connections: this.#connections, folders: this.folders, report: this.#report })
+    const download = new Download(underRules(order, this.#rules), { connections: this.#connections, folders: this.folders, report: this.#report })
     const ended = download.run().finally(() => {
       this.#running.delete(order.transferId)
     })
