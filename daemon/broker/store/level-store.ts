@@ -115,7 +115,7 @@ export class LevelStore implements Store {
     if (this.#failed && !(await this.#mend(this.#failed, false))) return false
     const number = this.#commitNumber + 1
     try {
-      await this.#opened().batch(sealed(operations, number), { sync: true })
+      await write(this.#opened(), sealed(operations, number))
       this.#commitNumber = number
       return true
     } catch (error) {
@@ -166,7 +166,7 @@ export class LevelStore implements Store {
       let number = await commitNumberOf(database)
       if (number < this.#commitNumber) this.#log.error({ commits: this.#commitNumber - number }, 'acknowledged changes of the queue were lost')
       if (number === failed.number && !isWanted) {
-        await database.batch([...failed.undo ?? [], ...sealed([], ++number)], { sync: true })
+        await write(database, [...failed.undo ?? [], ...sealed([], ++number)])
       }
       this.#commitNumber = number
       this.#database = database
@@ -179,7 +179,17 @@ export class LevelStore implements Store {
 
 function sealed(operations: readonly Operation[], number: number): Operation[] {
   const counted: Operation[] = [...operations, { type: 'put', key: metaKey.commit, value: String(number) }]
-  return counted.map((each) => (each.type === 'put' ? { ...each, value: seal(each.key, each.value) } : each))
+  return counted.map((each) => (each.type === 'put' ? { type: 'put', key: each.key, value: seal(each.key, each.value) } : each))
+}
+
+/** One synced batch, put together inside LevelDB: a list of operations would be copied several times on its way there. */
+async function write(database: Database, operations: readonly Operation[]): Promise<void> {
+  const batch = database.batch()
+  for (const each of operations) {
+    if (each.type === 'put') batch.put(each.key, each.value)
+    else batch.del(each.key)
+  }
+  await batch.write({ sync: true })
 }
 
 /** Operations that bring the keys back to what they hold now. */
