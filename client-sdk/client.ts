@@ -139,7 +139,8 @@ export class Client {
       const page: Result<'job.list'> = await this.call('job.list', {
         limit: pageSize, owner, application, ...(states && { states: [...states] }), ...(cursor !== null && { cursor }),
       })
-      yield* page.jobs
+      // One by one: `yield*` over what is no async iterable costs three times as much.
+      for (const job of page.jobs) yield job
       cursor = page.nextCursor
     } while (cursor !== null)
   }

@@ -36,6 +36,14 @@ test('a read, and a creation with a client token, are sent again over the next c
   assert.deepEqual(daemon.calls.map(({ method }) => method), ['job.list', 'job.list', 'job.create', 'job.create'])
 })
 
+test('an answer may nest deeper than a call', async (t) => {
+  const deep = JSON.parse(`${'['.repeat(100)}1${']'.repeat(100)}`) as unknown
+  const daemon = await startScriptedDaemon({ 'rpc.discover': () => ({ openrpc: '1', deep }) })
+  t.after(() => daemon.close())
+  await using client = await connect({ socket: daemon.socket })
+  assert.deepEqual(await client.discover(), { openrpc: '1', deep })
+})
+
 test('a call made while disconnected waits for the daemon to come back', async (t) => {
   const daemon = await startScriptedDaemon({ 'job.cancel': () => ({ job: { id: 'x', state: 'cancelled' } }) })
   t.after(() => daemon.close())

@@ -34,6 +34,8 @@ const firstDelayMs = 50
 const longestDelayMs = 5000
 /** What a daemon may answer in one line; it takes 1 MiB itself, and nobody needs to be stricter with it. */
 const longestAnswerBytes = 64 * 1024 * 1024
+/** Nor with how deep it nests: looking takes nearly as long as parsing, and nothing here walks an answer. */
+const deepestAnswer = Infinity
 
 export class Connection {
   readonly #options: ConnectionOptions
@@ -124,6 +126,7 @@ export class Connection {
       onBreach: () => socket.destroy(),
       onDefect: this.#options.onDefect,
       maximumLineBytes: longestAnswerBytes,
+      maximumAnswerDepth: deepestAnswer,
     })
     this.#socket = socket
     this.hold(this.#holdsProcess)

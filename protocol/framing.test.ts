@@ -29,6 +29,13 @@ test('the bytes given may be used again afterwards', () => {
   assert.deepEqual(found, [line('first half')])
 })
 
+test('a line is not mixed with what is left of a longer one before it', () => {
+  const reader = new LineReader(1024)
+  const found: Framed[] = []
+  for (const piece of ['123456789', '0123456\nab', 'c', '\n', 'x'.repeat(100), '\nd', 'e\n']) reader.push(Buffer.from(piece), (framed) => found.push(framed))
+  assert.deepEqual(found, [line('1234567890123456'), line('abc'), line('x'.repeat(100)), line('de')])
+})
+
 test('what is not UTF-8 is said and the next line is read', () => {
   assert.deepEqual(read([Buffer.from([0x61, 0xff, 0x0a, 0x62, 0x0a])]), [{ kind: 'not-utf8' }, line('b')])
   assert.deepEqual(read([Buffer.from([0xef, 0xbb, 0xbf, 0x61, 0x0a])]), [line('\uFEFFa')])

@@ -9,13 +9,18 @@ export type Framed =
   | { readonly kind: 'not-utf8' }
   | { readonly kind: 'too-large' }
 
+/** Of the longest line, a buffer of this share is kept for the next line. */
+const keptShare = 1 / 64
 const newline = 0x0a
 const carriageReturn = 0x0d
 
 export class LineReader {
   readonly #maximum: number
   readonly #decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-  /** The unfinished line, at the start of a buffer that doubles: bytes that come one by one must not cost an object each. */
+  /**
+   * The unfinished line, at the start of a buffer that doubles: bytes that come one by one must not cost an object each. It
+   * is used again unless it is large: memory that is new costs more than what is copied into it.
+   */
   #buffer = new Uint8Array(0)
   #held = 0
   #ended = false
@@ -51,7 +56,7 @@ export class LineReader {
   #keep(part: Uint8Array): void {
     const needed = this.#held + part.length
     if (needed > this.#buffer.length) {
-      const larger = new Uint8Array(Math.max(needed, Math.min(this.#maximum, this.#buffer.length * 2)))
+      const larger = new Uint8Array(Math.min(this.#maximum, 2 ** Math.ceil(Math.log2(needed))))
       larger.set(this.#buffer.subarray(0, this.#held))
       this.#buffer = larger
     }
@@ -59,11 +64,12 @@ export class LineReader {
     this.#held = needed
   }
 
+  /** The whole line; it is to be read before anything more is kept. */
   #take(last: Uint8Array): Uint8Array {
     if (this.#held === 0) return last
     this.#keep(last)
     const whole = this.#buffer.subarray(0, this.#held)
-    this.#buffer = new Uint8Array(0)
+    if (this.#buffer.length > this.#maximum * keptShare) this.#buffer = new Uint8Array(0)
     this.#held = 0
     return whole
   }
@@ -82,8 +88,10 @@ export class LineReader {
 
 export const maximumDepth = 64
 
-/** Is this JSON text nested deeper than `maximum`? Looked at before parsing, outside of strings. */
+/** Is this JSON text, which parses, nested deeper than `maximum`? What is in strings does not count. */
 export function isTooDeep(text: string, maximum: number = maximumDepth): boolean {
+  // Each level takes two characters.
+  if (text.length <= 2 * maximum) return false
   let depth = 0
   let inString = false
   for (let at = 0; at < text.length; at++) {

@@ -3,7 +3,7 @@
 // and code 0), starts calls in the order in which they came, and never throws at the one who feeds it.
 import { createJSONRPCErrorResponse, JSONRPCClient, JSONRPCErrorException, JSONRPCServer } from 'json-rpc-2.0'
 import type { JSONRPCErrorResponse, JSONRPCRequest, JSONRPCResponse } from 'json-rpc-2.0'
-import { isTooDeep, LineReader, maximumLineBytes } from './framing.ts'
+import { isTooDeep, LineReader, maximumDepth, maximumLineBytes } from './framing.ts'
 import { Refusal, refusals, type RefusalKind } from './refusals.ts'
 
 export type Method = (params: unknown) => unknown
@@ -23,6 +23,8 @@ export interface PeerOptions {
   readonly onLoad?: (callsUnderWay: number, method: string) => void
   /** The longest line taken, in bytes; 1 MiB unless told. */
   readonly maximumLineBytes?: number
+  /** The deepest nesting taken in an answer to a call; 64, as in everything else, unless told. */
+  readonly maximumAnswerDepth?: number
 }
 
 export interface Peer {
@@ -92,7 +94,7 @@ export function createPeer(options: PeerOptions): Peer {
       // Not JSON: that is all there is to say about it.
       return write(refuse(null, 'parse-error'))
     }
-    if (isTooDeep(text)) return write(refuse(idOf(message), 'message-too-deep'))
+    if (isTooDeep(text, (isResponse(message) ? options.maximumAnswerDepth : undefined) ?? maximumDepth)) return write(refuse(idOf(message), 'message-too-deep'))
     if (Array.isArray(message)) return acceptBatch(message)
     void accept(message)?.then((answer) => {
       if (answer !== null) write(answer)
