@@ -91,6 +91,7 @@ export function mergeOptions(present: JobOptions, sent: PartialOptions): JobOpti
 /** The options as an answer may show them: header names without their values. */
 export function withoutSecrets(options: JobOptions): JobOptions {
   const names = Object.keys(options.http.headers)
+  if (names.length === 0) return options
   return { ...options, http: { ...options.http, headers: Object.fromEntries(names.map((name) => [name, null])) } }
 }
 

@@ -43,9 +43,9 @@ export class LiveProgress {
     this.#moving.delete(jobId)
   }
 
-  of(jobId: string): Omit<Live, 'blocked'> {
+  of(jobId: string): Live {
     const moving = this.#moving.get(jobId)
-    return moving ? { bytesByFile: moving.bytesByFile, bytesPerSecond: rateNow(moving), progressAt: moving.progressAt } : still
+    return moving ? { bytesByFile: moving.bytesByFile, bytesPerSecond: rateNow(moving), progressAt: moving.progressAt, blocked: null } : still
   }
 
   bytesPerSecond(): number {

@@ -10,6 +10,7 @@ import { recover } from '../core/recovery.ts'
 import type { Effect, NewEvent, Transition } from '../core/transitions.ts'
 import { now } from './clock.ts'
 import { JobCounts } from './job-counts.ts'
+import { JobIndex } from './job-index.ts'
 import { Sequence } from './sequence.ts'
 import type { Operation } from './store/store.ts'
 
@@ -59,7 +60,7 @@ export class Queue {
   readonly #store: QueueStore
   readonly #limits: () => Limits
   readonly #newId: () => string
-  readonly #jobs = new Map<string, JobRecord>()
+  readonly #jobs = new JobIndex()
   readonly #lanes = new Map<string, Promise<unknown>>()
   readonly #tokens = new Map<string, Promise<string> | string>()
   readonly #counts = new JobCounts()
@@ -75,7 +76,7 @@ export class Queue {
     this.#sequence = new Sequence(start.sequence)
     for (const stored of start.jobs) {
       const job = recover(stored)
-      this.#jobs.set(job.id, job)
+      this.#jobs.set(job)
       if (!hasEnded(job.state)) this.#counts.add(job)
       if (job.clientToken !== null) this.#tokens.set(tokenName(job.owner.id, job.clientToken), job.id)
     }
@@ -88,11 +89,12 @@ export class Queue {
   }
 
   get(id: string): JobRecord | null {
-    return this.#jobs.get(id) ?? null
+    return this.#jobs.get(id)
   }
 
-  all(): IterableIterator<JobRecord> {
-    return this.#jobs.values()
+  /** In the order of their creation, those with a higher number than this; not to be held while jobs change. */
+  all(after = 0): IterableIterator<JobRecord> {
+    return this.#jobs.after(after)
   }
 
   /** Events of the job that nobody has acknowledged, in the order of their sequence. */
@@ -234,7 +236,7 @@ export class Queue {
     if (before && !hasEnded(before.state)) this.#counts.remove(before)
     if (before && !hasEnded(after.state)) this.#counts.add(after)
     if (before && before.clientToken !== null && after.clientToken === null) this.#tokens.delete(tokenName(before.owner.id, before.clientToken))
-    if (!hasEnded(after.state) || after.cleaning) this.#jobs.set(after.id, after)
+    if (!hasEnded(after.state) || after.cleaning) this.#jobs.set(after)
     else {
       this.#jobs.delete(after.id)
       if (after.clientToken !== null) this.#tokens.delete(tokenName(after.owner.id, after.clientToken))

@@ -47,7 +47,8 @@ export class Views {
   }
 
   #live(job: JobRecord): Live {
-    return { ...this.#options.live.of(job.id), blocked: job.state === 'queued' ? this.#blocked(job) : null }
+    const live = this.#options.live.of(job.id)
+    return job.state === 'queued' ? { ...live, blocked: this.#blocked(job) } : live
   }
 
   #blocked(job: JobRecord): Reason {

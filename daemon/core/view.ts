@@ -40,7 +40,9 @@ interface Sum {
 const restingSums = new WeakMap<JobRecord['files'], Sum>()
 
 function restingSumOf(job: JobRecord): Sum {
-  const sum = restingSums.get(job.files) ?? sumOf(job, still)
+  const known = restingSums.get(job.files)
+  if (known) return known
+  const sum = sumOf(job, still)
   restingSums.set(job.files, sum)
   return sum
 }

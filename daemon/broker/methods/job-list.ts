@@ -25,11 +25,11 @@ export const jobList: MethodOf<'job.list'> = async (params, call) => {
 /** One more than asked for, so that the end is known. */
 function listLive(params: Params<'job.list'>, { queue }: Call, ownerId: string | null, after: number): JobRecord[] {
   const found: JobRecord[] = []
-  for (const job of queue.all()) {
-    if (job.number <= after || !isWanted(params, job, ownerId)) continue
-    found.push(job)
+  for (const job of queue.all(after)) {
+    if (isWanted(params, job, ownerId)) found.push(job)
+    if (found.length > params.limit) break
   }
-  return found.sort((a, b) => a.number - b.number).slice(0, params.limit + 1)
+  return found
 }
 
 function isWanted({ states, application }: Params<'job.list'>, job: JobRecord, ownerId: string | null): boolean {
