@@ -2,7 +2,7 @@
 // says which; a worker that runs as the owner does it. Both may be repeated after a crash.
 import { hasEnded } from '../../protocol/job.ts'
 import { Refusal } from '../../protocol/refusals.ts'
-import { temporaryName, withProgress, type FileRecord, type JobRecord } from '../core/job.ts'
+import { temporaryName, withPublished, type FileRecord, type JobRecord } from '../core/job.ts'
 import { transition } from '../core/transitions.ts'
 import type { LocalFile } from '../link/messages.ts'
 import type { Log } from '../log.ts'
@@ -51,8 +51,7 @@ export class Ending {
     return await this.atRest(jobId, async () => {
       const published = await this.#publish(jobId)
       const job = await this.#options.queue.change(jobId, (present) => {
-        const named = published.reduce((next, index) => withProgress(next, index, { published: true, validation: 'valid' }), present)
-        return transition(named, { kind: 'published' }, now())
+        return transition(withPublished(present, published), { kind: 'published' }, now())
       })
       return { job, partial: job.files.some(({ progress }) => !progress.published) }
     }, (job) => void transition(job, { kind: 'published' }, now()))
@@ -111,9 +110,7 @@ export class Ending {
     const failures = await this.#ask(job, 'files.publish', files)
     const published = files.filter((_, at) => failures[at] === null).map(({ index }) => index)
     if (published.length === files.length) return published
-    await this.#options.queue.change(jobId, (present) => ({
-      job: published.reduce((next, index) => withProgress(next, index, { published: true, validation: 'valid' }), present),
-    }))
+    await this.#options.queue.change(jobId, (present) => ({ job: withPublished(present, published) }))
     throw new Refusal('publish-failed', { files: files.flatMap((file, at) => {
       const found = failures[at]
       return found === null ? [] : [{ index: file.index, localName: file.localName, code: found?.code ?? 'worker-lost', message: found?.message ?? '' }]

@@ -1,7 +1,8 @@
 // One job while it has a slot: which of its files move now, in which phase each is, and what their reports mean for
-// its record. Reports that come while a commit is being written go together in the next one.
+// its record. Reports that come while a commit is being written go together in the next one; those that only say that one of
+// several files is done wait a moment for more of their kind.
 import { failure, type Failure } from '../../protocol/failures.ts'
-import { durableBytes, isDone, withFile, withProgress, type FileRecord, type JobRecord } from '../core/job.ts'
+import { durableBytes, isDone, withFile, withProgress, withResumePoint, type FileRecord, type JobRecord } from '../core/job.ts'
 import { failJob } from '../core/failing.ts'
 import { transition, type NewEvent } from '../core/transitions.ts'
 import type { Reports, ResumePoint } from '../link/messages.ts'
@@ -24,6 +25,8 @@ export interface Surroundings {
   readonly job: (jobId: string) => JobRecord | null
 }
 
+/** What many small files cost is their commits. A crash within this time costs those files, nothing more. */
+const gatherMs = 20
 /** Stopping flushes at most what came since the last checkpoint. */
 const stopWithinMs = 20_000
 
@@ -45,6 +48,9 @@ export class JobRun {
   readonly #release: () => void
   #resolveEnded: () => void = () => {}
   #updates: Update[] = []
+  /** Files whose record tells more than their live progress, once the updates are in it. */
+  #done: number[] = []
+  #gathering: NodeJS.Timeout | null = null
   #flushing: Promise<void> | null = null
   #nextIndex = 0
   #stopping = false
@@ -119,18 +125,17 @@ export class JobRun {
     moving.phase = phase
     if (phase === 'ended') this.#moving.delete(report.transferId)
     this.#apply(name, report, moving.index)
-    if (phase === 'ended') this.#around.live.clear(this.jobId, moving.index)
+    if (phase === 'ended' && name !== 'transfer.done') this.#around.live.clear(this.jobId, moving.index)
     if (phase === 'ended' || phase === 'received') this.fill()
     return true
   }
 
   #apply(name: keyof Reports, report: Reports[keyof Reports], index: number): void {
-    const { live } = this.#around
     if (name === 'transfer.progress' && 'bytesTransferred' in report) return this.#progress(index, report.bytesTransferred)
-    if (name === 'transfer.received' && 'bytesTotal' in report) return live.set(this.jobId, index, report.bytesTotal)
+    if (name === 'transfer.received' && 'bytesTotal' in report) return this.#received(index, report.bytesTotal)
     const resumePoint = 'resumePoint' in report ? report.resumePoint : null
     if (name === 'transfer.connected' && resumePoint) return this.#connected(index, resumePoint, 'remoteName' in report ? report.remoteName : null)
-    if (name === 'transfer.done' && resumePoint) return this.#done(index, resumePoint)
+    if (name === 'transfer.done' && resumePoint) return this.#fileDone(index, resumePoint)
     if (name !== 'transfer.stopped' || resumePoint) {
       this.#update((job) => ({ job: withResumePoint(job, index, resumePoint), events: [], durable: true }))
     }
@@ -147,6 +152,16 @@ export class JobRun {
     })
   }
 
+  /** A small file says nothing before it is here. */
+  #received(index: number, bytes: number): void {
+    this.#around.live.set(this.jobId, index, bytes)
+    if (this.#around.job(this.jobId)?.state !== 'connecting') return
+    this.#update((job) => {
+      const next = transition(job, { kind: 'connected' }, now())
+      return { job: next?.job ?? job, events: next?.events ?? [], durable: false }
+    })
+  }
+
   #progress(index: number, bytes: number): void {
     const { live, clocks } = this.#around
     live.set(this.jobId, index, bytes)
@@ -155,17 +170,25 @@ export class JobRun {
     if (this.#around.job(this.jobId)?.troubledSince) this.#update((job) => ({ job: { ...job, troubledSince: null }, events: [], durable: false }))
   }
 
-  #done(index: number, resumePoint: ResumePoint): void {
+  #fileDone(index: number, resumePoint: ResumePoint): void {
     const event = (kind: NewEvent['kind']): NewEvent => ({ kind, fileIndex: index, error: null })
-    this.#update((job) => ({
+    this.#done.push(index)
+    this.#updates.push((job) => ({
       job: withProgress({ ...job, troubledSince: null }, index, { resumePoint, done: true }),
       events: [...(job.files[index]?.ranges ? [event('file-ranges-transferred')] : []), event('file-transferred')],
       durable: true,
     }))
+    this.#gathering ??= setTimeout(() => this.#startFlush(), gatherMs)
   }
 
   #update(update: Update): void {
     this.#updates.push(update)
+    this.#startFlush()
+  }
+
+  #startFlush(): void {
+    if (this.#gathering) clearTimeout(this.#gathering)
+    this.#gathering = null
     this.#flushing ??= this.#flush().finally(() => {
       this.#flushing = null
       this.#endWhenIdle()
@@ -177,8 +200,11 @@ export class JobRun {
     await Promise.resolve()
     while (this.#updates.length > 0) {
       const updates = this.#updates
+      const done = this.#done
       this.#updates = []
+      this.#done = []
       await this.#around.change(this.jobId, (job) => this.#fold(job, updates))
+      for (const index of done) this.#around.live.clear(this.jobId, index)
     }
   }
 
@@ -214,15 +240,9 @@ export class JobRun {
   }
 
   #endWhenIdle(): void {
-    if (!this.#stopping || this.#moving.size > 0 || this.#flushing || this.#updates.length > 0) return
+    if (!this.#stopping || this.#moving.size > 0 || this.#flushing) return
+    if (this.#updates.length > 0) return this.#startFlush()
     this.#release()
     this.#resolveEnded()
   }
-}
-
-/** More bytes than were known before end the trouble, also where nobody was told of them in between. */
-function withResumePoint(job: JobRecord, index: number, resumePoint: ResumePoint | null): JobRecord {
-  const moved = withProgress(job, index, { resumePoint })
-  const isMore = durableBytes(resumePoint) > durableBytes(job.files[index]?.progress.resumePoint ?? null)
-  return isMore ? { ...moved, troubledSince: null } : moved
 }

@@ -4,8 +4,6 @@ import type { ResumePoint, TransferOrder } from '../link/messages.ts'
 
 export function orderFor(transferId: number, job: JobRecord, file: FileRecord): TransferOrder {
   const { method, headers, redirects, redirectToHttp } = job.options.http
-  const others = job.files.reduce((sum, other) => (other.index === file.index ? sum : sum + (other.progress.resumePoint?.bytesTotal ?? 0)), 0)
-  const limit = job.options.maximumDownloadBytes
   return {
     transferId,
     remoteName: file.remoteName,
@@ -15,9 +13,17 @@ export function orderFor(transferId: number, job: JobRecord, file: FileRecord): 
     checksum: file.checksum ?? null,
     ranges: file.ranges ?? null,
     http: { method, headers: present(headers), redirects, redirectToHttp },
-    maximumBytes: limit === null ? null : Math.max(0, limit - others),
+    maximumBytes: whatIsLeft(job, file),
     connections: job.options.connections,
   }
+}
+
+/** Of the job's maximum for all its files. */
+function whatIsLeft(job: JobRecord, file: FileRecord): number | null {
+  const limit = job.options.maximumDownloadBytes
+  if (limit === null) return null
+  const others = job.files.reduce((sum, other) => (other.index === file.index ? sum : sum + (other.progress.resumePoint?.bytesTotal ?? 0)), 0)
+  return Math.max(0, limit - others)
 }
 
 function copyOf(point: NonNullable<FileRecord['progress']['resumePoint']>): ResumePoint {

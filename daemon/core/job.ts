@@ -118,6 +118,19 @@ export function withProgress(job: JobRecord, index: number, progress: Partial<Fi
   return withFile(job, index, (file) => ({ ...file, progress: { ...file.progress, ...progress } }))
 }
 
+/** More bytes than were known before end the trouble, also where nobody was told of them in between. */
+export function withResumePoint(job: JobRecord, index: number, resumePoint: ResumePoint | null): JobRecord {
+  const moved = withProgress(job, index, { resumePoint })
+  const isMore = durableBytes(resumePoint) > durableBytes(job.files[index]?.progress.resumePoint ?? null)
+  return isMore ? { ...moved, troubledSince: null } : moved
+}
+
+/** These files lie under their local names now. */
+export function withPublished(job: JobRecord, indexes: readonly number[]): JobRecord {
+  const published = new Set(indexes)
+  return { ...job, files: job.files.map((file) => published.has(file.index) ? { ...file, progress: { ...file.progress, published: true, validation: 'valid' } } : file) }
+}
+
 export function isDone(job: JobRecord): boolean {
   return job.files.every((file) => file.progress.done)
 }

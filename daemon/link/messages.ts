@@ -103,7 +103,7 @@ export const answers = {
 /** Worker → broker: notifications only. */
 export const reports = {
   'worker.ready': z.strictObject({ uid: z.int(), pid: z.int() }),
-  /** The head of the answer is in and judged: bytes will follow from `resumePoint.durable` on (empty: from the start). */
+  /** The head of the answer is in and judged: bytes will follow from `resumePoint.durable` on (empty: from the start). Left out where all are here at once. */
   'transfer.connected': z.strictObject({ transferId, resumePoint: resumePointSchema, remoteName: z.string().max(8192).nullable() }),
   /** Bytes of the file here now, flushed or not. For showing, at most a few times a second. */
   'transfer.progress': z.strictObject({ transferId, bytesTransferred: size }),

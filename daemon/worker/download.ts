@@ -11,6 +11,8 @@ import { Receiving } from './receiving.ts'
 /** Flushing goes on beside receiving, one flush after another: the disk then never has much to catch up with at the end. */
 const checkpointBytes = 16 * 1024 * 1024
 const checkpointMs = 5000
+/** What is not larger is said to be connected only if it takes until the next tick: mostly it is all there before. */
+const smallBytes = 1024 * 1024
 /** TLS brings bytes in small records: not every one is worth a look. */
 const lookBytes = 4 * 1024 * 1024
 /** Why the attempt ended, when nothing went wrong. */
@@ -29,6 +31,7 @@ export class Download {
   readonly #around: Surroundings
   readonly #receiving: Receiving
   #isConnected = false
+  #isSaidConnected = false
   #isReceiving = true
   #reported: number | null = null
   #checkpointedAt = performance.now()
@@ -75,6 +78,7 @@ export class Download {
     if (!this.#isReceiving) return
     this.#receiving.tick(now)
     const { received, file } = this.#receiving
+    if (this.#isConnected) this.#sayConnected(null)
     this.#reported ??= file?.durableBytes ?? null
     if (this.#isConnected && received !== this.#reported) this.#around.report('transfer.progress', { transferId: this.#order.transferId, bytesTransferred: received })
     this.#reported = received
@@ -84,12 +88,19 @@ export class Download {
   #connected(remoteName: string | null): void {
     if (this.#isConnected) return
     this.#isConnected = true
+    const { bytesTotal } = this.#receiving.resumePoint()
+    if (remoteName !== null || bytesTotal === null || bytesTotal > smallBytes) this.#sayConnected(remoteName)
+  }
+
+  #sayConnected(remoteName: string | null): void {
+    if (this.#isSaidConnected) return
+    this.#isSaidConnected = true
     this.#around.report('transfer.connected', { transferId: this.#order.transferId, resumePoint: this.#receiving.resumePoint(), remoteName })
   }
 
   #startedOver(): void {
     this.#reported = 0
-    if (this.#isConnected) this.#around.report('transfer.checkpoint', { transferId: this.#order.transferId, resumePoint: this.#receiving.resumePoint() })
+    if (this.#isSaidConnected) this.#around.report('transfer.checkpoint', { transferId: this.#order.transferId, resumePoint: this.#receiving.resumePoint() })
   }
 
   #look(received: number): void {
@@ -100,7 +111,7 @@ export class Download {
 
   #checkpointIfDue(now: number, received: number): void {
     const { file } = this.#receiving
-    if (!file || !this.#isConnected || !this.#isReceiving || file.isFlushing || received === file.durableBytes) return
+    if (!file || !this.#isSaidConnected || !this.#isReceiving || file.isFlushing || received === file.durableBytes) return
     const age = now - this.#checkpointedAt
     if (received - file.durableBytes < checkpointBytes && age < checkpointMs) return
     try {
