@@ -14,6 +14,7 @@ import type { Broker } from './broker/methods/call.ts'
 import { Notifier } from './broker/notify/notifier.ts'
 import { Policies } from './broker/policies.ts'
 import { Queue } from './broker/queue.ts'
+import { Retention } from './broker/retention.ts'
 import { Connections } from './broker/rpc/connections.ts'
 import { Dispatch } from './broker/rpc/dispatch.ts'
 import { listen } from './broker/rpc/listener.ts'
@@ -48,8 +49,6 @@ export interface AssemblyOptions {
   /** Tests put another program in the place of the worker; no flag does. */
   readonly workerProgram?: string
 }
-
-const dayMs = 86_400_000
 
 /** @throws StoreUnusable, AlreadyRunning, or an error whose message is for the person who started the daemon */
 export async function assemble(options: AssemblyOptions): Promise<Assembly> {
@@ -113,9 +112,10 @@ async function furnish({ at, configuration, activatedFd, log, workerProgram }: A
   })
   queue.onCommitted((committed) => waiters.take(committed))
   const views = new Views({ queue, live, whyWaiting: (job) => scheduler.whyWaiting(job) })
-  const expiry = new Expiry({
-    queue, clocks, log, inactivityDays: () => configuration().jobs.inactivityDays,
-    forgetHistory: () => history.forget(now() - configuration().jobs.historyDays * dayMs, (jobId) => queue.get(jobId) !== null),
+  const expiry = new Expiry({ queue, clocks, log, inactivityDays: () => configuration().jobs.inactivityDays })
+  const retention = new Retention({
+    queue, history, log,
+    historyDays: () => configuration().jobs.historyDays, historyJobsPerUser: () => configuration().jobs.historyJobsPerUser,
   })
   for (const job of queue.all()) if (job.cleaning) void ending.remove(job.id)
   const notifier = new Notifier({
@@ -146,11 +146,13 @@ async function furnish({ at, configuration, activatedFd, log, workerProgram }: A
     reload: () => {
       void policies.load().then(() => workers.reconfigure())
       scheduler.look()
+      retention.look()
     },
     async stop() {
       await listener.close()
       scheduler.close()
       expiry.close()
+      retention.close()
       await transfers.close()
       await queue.close()
       await ending.close()

@@ -3,7 +3,7 @@
 // (`arguments.ts`), which beat the file.
 import { readFileSync } from 'node:fs'
 import { parse, TomlError } from 'smol-toml'
-import { z } from 'zod'
+import * as z from 'zod'
 import { logLevels } from './log.ts'
 
 const count = z.int().min(1).max(1_000_000)
@@ -25,6 +25,7 @@ const configuration = z.strictObject({
   jobs: z.strictObject({
     inactivityDays: days.default(90),
     historyDays: days.default(30),
+    historyJobsPerUser: count.default(1000),
   }).prefault({}),
   transfer: z.strictObject({
     backgroundSlots: count.default(4),

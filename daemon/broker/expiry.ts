@@ -1,5 +1,5 @@
-// Cancels jobs that nobody touched and that made no progress for the inactivity limit (contract rule 7), and forgets
-// ended jobs and events that are older than the history. Looks when the first of them could be due, at most once a day.
+// Cancels jobs that nobody touched and that made no progress for the inactivity limit (contract rule 7). Looks when the
+// first of them could be due, and at least once a day.
 import { transition } from '../core/transitions.ts'
 import type { Log } from '../log.ts'
 import { DueTimes, now } from './clock.ts'
@@ -10,21 +10,17 @@ export interface ExpiryOptions {
   readonly queue: Queue
   readonly clocks: JobClocks
   readonly inactivityDays: () => number
-  readonly forgetHistory: () => Promise<number>
   readonly log: Log
 }
 
 const dayMs = 86_400_000
-/** From the start to the first look at the history: when the start itself is over. */
-const forgetFirstMs = 5000
 
 export class Expiry {
   readonly #options: ExpiryOptions
-  readonly #due = new DueTimes((key) => void (key === 'history' ? this.#forget() : this.look()))
+  readonly #due = new DueTimes(() => void this.look())
 
   constructor(options: ExpiryOptions) {
     this.#options = options
-    this.#due.set('history', forgetFirstMs)
     void this.look()
   }
 
@@ -49,15 +45,5 @@ export class Expiry {
 
   close(): void {
     this.#due.close()
-  }
-
-  async #forget(): Promise<void> {
-    this.#due.set('history', dayMs)
-    try {
-      const forgotten = await this.#options.forgetHistory()
-      if (forgotten > 0) this.#options.log.info({ jobs: forgotten }, 'ended jobs older than the history were forgotten')
-    } catch (error) {
-      this.#options.log.warn({ err: error }, 'the history could not be cleared')
-    }
   }
 }

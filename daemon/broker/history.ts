@@ -1,8 +1,9 @@
-// Jobs that ended, as the store keeps them: readable by id and as a list while history is kept, never in memory.
+// Jobs that ended, as the store keeps them: readable by id and as a list while history is kept, never in memory. A job is
+// forgotten whole, with its token and its events. How much is kept is decided in `retention.ts`.
 import type { StoredEvent } from '../core/event.ts'
 import type { JobRecord } from '../core/job.ts'
-import { endedKey, eventKey, historyKey, tokenKey, within } from './store/keys.ts'
-import { decodeEnded, decodeEvent, forgetOperations } from './store/records.ts'
+import { endedKey, eventKey, historyKey, lastPart, tokenKey, within } from './store/keys.ts'
+import { decodeEnded, decodeEvent, forgetEventOperations, forgetOperations } from './store/records.ts'
 import { Turns } from './turns.ts'
 import type { Operation, Store } from './store/store.ts'
 
@@ -14,6 +15,17 @@ export interface Page {
 
 /** A page ends here, however many jobs were asked for: an answer is made in one piece, and everybody waits for it. */
 const charactersPerPage = 512 * 1024
+/** A batch of what is forgotten ends here, since what others commit waits behind it. */
+const operationsPerBatch = 1000
+/** Jobs that are looked at side by side. Fewer are forgotten more slowly than one user can end them, more hold up the calls of others. */
+const jobsAtOnce = 25
+
+/** A job that ended, as the order of them has it. */
+export interface Ended {
+  readonly id: string
+  readonly ownerId: string
+  readonly at: number
+}
 
 export class History {
   readonly #store: Store
@@ -44,7 +56,7 @@ export class History {
     const jobs: JobRecord[] = []
     let characters = 0
     for await (const [key] of this.#store.read(after === null ? { gte, lt } : { gt: after, lt })) {
-      const text = await this.#store.get(endedKey(key.slice(key.lastIndexOf('/') + 1)))
+      const text = await this.#store.get(endedKey(lastPart(key)))
       const job = text === null ? null : decodeEnded(text)
       if (!job || !isWanted(job)) continue
       if (jobs.length === limit || characters > charactersPerPage) return { jobs, next: keyOf(jobs.at(-1)) }
@@ -59,28 +71,77 @@ export class History {
     for await (const [, text] of this.#store.read({ gt: eventKey(afterSequence), lt: within('e/').lt })) yield decodeEvent(text)
   }
 
-  /** Forgets what ended before an instant, and the events of before then, except those of jobs that are still there. */
-  async forget(before: number, isLive: (jobId: string) => boolean): Promise<number> {
-    let forgotten = 0
+  /** Every job that ended, owner by owner, those that ended first come first. */
+  async *all(): AsyncIterable<Ended> {
     for await (const [key] of this.#store.read(within('h/'))) {
-      const [, , endedAt = '', id = ''] = key.split('/')
-      if (Number(endedAt.split('-')[0]) >= before) continue
-      const job = await this.get(id)
-      await this.#store.commit(job ? forgetOperations(job) : [{ type: 'del', key }])
-      forgotten++
+      const [, ownerId = '', endedAt = '', id = ''] = key.split('/')
+      yield { id, ownerId, at: Number(endedAt.split('-')[0]) }
     }
-    let old: Operation[] = []
-    for await (const [key, text] of this.#store.read(within('e/'))) {
+  }
+
+  /** Forgets the jobs of an owner that ended first. No two of these may run at a time. */
+  async forgetOldest(ownerId: string, count: number): Promise<void> {
+    let keys: string[] = []
+    let left = count
+    for await (const [key] of this.#store.read(within(`h/${ownerId}/`))) {
+      if (left-- === 0) break
+      keys.push(key)
+      if (keys.length < jobsAtOnce) continue
+      await this.#forget(keys)
+      keys = []
+    }
+    await this.#forget(keys)
+  }
+
+  async #forget(keys: readonly string[]): Promise<void> {
+    const batch = this.#batch()
+    const found = await Promise.all(keys.map(async (key) => ({ key, job: await this.get(lastPart(key)), events: await this.#eventsOf(lastPart(key)) })))
+    for (const { key, job, events } of found) {
+      for (const sequence of events) await batch.add(forgetEventOperations(lastPart(key), sequence))
+      await batch.add(job ? forgetOperations(job) : [{ type: 'del', key }])
+    }
+    await batch.end()
+  }
+
+  /** Forgets the events of before an instant, except those of jobs that are still there. */
+  async forgetEvents(before: number, isLive: (jobId: string) => boolean): Promise<void> {
+    const batch = this.#batch()
+    for await (const [, text] of this.#store.read(within('e/'))) {
       const event = decodeEvent(text)
       if (event.at >= before) break
-      if (!isLive(event.jobId)) old.push({ type: 'del', key })
-      if (old.length >= 1000) {
-        await this.#store.commit(old)
-        old = []
-      }
+      if (!isLive(event.jobId)) await batch.add(forgetEventOperations(event.jobId, event.sequence))
     }
-    if (old.length > 0) await this.#store.commit(old)
-    return forgotten
+    await batch.end()
+  }
+
+  /** Forgets all events of a job but the last `count` and those that are needed. */
+  async forgetEventsOf(jobId: string, count: number, needed: () => readonly StoredEvent[]): Promise<void> {
+    const batch = this.#batch()
+    const old = (await this.#eventsOf(jobId)).slice(0, -count)
+    const kept = new Set(needed().map(({ sequence }) => sequence))
+    for (const sequence of old) if (!kept.has(sequence)) await batch.add(forgetEventOperations(jobId, sequence))
+    await batch.end()
+  }
+
+  async #eventsOf(jobId: string): Promise<number[]> {
+    const sequences: number[] = []
+    for await (const [key] of this.#store.read(within(`i/${jobId}/`))) sequences.push(Number(lastPart(key)))
+    return sequences
+  }
+
+  /** What is added together is committed together. */
+  #batch(): { readonly add: (operations: readonly Operation[]) => Promise<void>; readonly end: () => Promise<void> } {
+    let gathered: Operation[] = []
+    const end = async (): Promise<void> => {
+      const operations = gathered
+      gathered = []
+      if (operations.length > 0) await this.#store.commit(operations)
+    }
+    const add = async (operations: readonly Operation[]): Promise<void> => {
+      gathered.push(...operations)
+      if (gathered.length >= operationsPerBatch) await end()
+    }
+    return { add, end }
   }
 }
 

@@ -11,7 +11,7 @@ import { judge } from './support/judge.ts'
 import { startMixedOrigin } from './support/mixed-origin.ts'
 import type { RawClient } from './support/raw-client.ts'
 import { Chance, rounds, seed } from './support/seed.ts'
-import { Session } from './support/session.ts'
+import { remembersAll, Session } from './support/session.ts'
 import { inject, needsStrace, type Injection } from './support/strace.ts'
 
 const { origin, bodies } = await startMixedOrigin()
@@ -85,7 +85,7 @@ test('while the disk of the queue is full changes are refused and reads answered
 
 /** A session with faults, then without, then after a kill -9. */
 async function withFaults(t: TestContext, who: 'broker' | 'worker', injections: readonly Injection[]): Promise<void> {
-  const daemon = await Daemon.start({ environment: { UV_THREADPOOL_SIZE: '1' }, config: '[callbacks]\nretrySeconds = 0.1\n' })
+  const daemon = await Daemon.start({ environment: { UV_THREADPOOL_SIZE: '1' }, config: `${remembersAll}[callbacks]\nretrySeconds = 0.1\n` })
   t.after(() => daemon.close())
   const session = new Session({ origin, paths, folder: daemon.files, chance: new Chance(seed), lanes: 2, expected })
   const failed = new Set<string>()

@@ -7,7 +7,7 @@ import { judge } from './support/judge.ts'
 import { startMixedOrigin } from './support/mixed-origin.ts'
 import type { Program } from './support/program.ts'
 import { Chance, rounds, seed } from './support/seed.ts'
-import { Session } from './support/session.ts'
+import { remembersAll, Session } from './support/session.ts'
 import { inject, needsStrace } from './support/strace.ts'
 
 const { origin, bodies } = await startMixedOrigin()
@@ -17,7 +17,7 @@ const environment = { UV_THREADPOOL_SIZE: '1' }
 
 /** Kills at one point after another; says how many of them were reached. */
 async function killAt(t: TestContext, who: 'broker' | 'worker', call: string, points: readonly number[]): Promise<void> {
-  const daemon = Daemon.make({ environment, config: '[callbacks]\nretrySeconds = 0.1\n' })
+  const daemon = Daemon.make({ environment, config: `${remembersAll}[callbacks]\nretrySeconds = 0.1\n` })
   t.after(() => daemon.close())
   await daemon.start()
   const session = new Session({ origin, paths: ['/small', '/large', '/broken', '/changing'], folder: daemon.files, chance: new Chance(seed), lanes: 2 })

@@ -6,10 +6,10 @@ import { Daemon } from './support/daemon.ts'
 import { judge } from './support/judge.ts'
 import { startMixedOrigin } from './support/mixed-origin.ts'
 import { Chance, rounds, seed } from './support/seed.ts'
-import { Session } from './support/session.ts'
+import { remembersAll, Session } from './support/session.ts'
 
 const { origin, paths, bodies } = await startMixedOrigin()
-const daemon = await Daemon.start({ config: '[transfer]\nbackgroundSlots = 8\n\n[callbacks]\nretrySeconds = 0.1\n' })
+const daemon = await Daemon.start({ config: `${remembersAll}[transfer]\nbackgroundSlots = 8\n\n[callbacks]\nretrySeconds = 0.1\n` })
 after(async () => {
   await daemon.close()
   await origin.close()

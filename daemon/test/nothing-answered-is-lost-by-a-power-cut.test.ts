@@ -9,7 +9,7 @@ import { judge } from './support/judge.ts'
 import { LoopDisk } from './support/loop-disk.ts'
 import { startMixedOrigin } from './support/mixed-origin.ts'
 import { Chance, rounds, seed } from './support/seed.ts'
-import { Session } from './support/session.ts'
+import { remembersAll, Session } from './support/session.ts'
 
 const disk = LoopDisk.make(256)
 const skip = typeof disk === 'string' ? disk : false
@@ -52,7 +52,7 @@ test('after a power cut at any moment all that was answered holds', { skip }, as
   t.diagnostic(`seed ${seed}`)
   const chance = new Chance(seed)
   const { state, files } = place('mixed')
-  const daemon = Daemon.make({ config: '[transfer]\nbackgroundSlots = 8\n\n[callbacks]\nretrySeconds = 0.1\n', state })
+  const daemon = Daemon.make({ config: `${remembersAll}[transfer]\nbackgroundSlots = 8\n\n[callbacks]\nretrySeconds = 0.1\n`, state })
   t.after(() => daemon.close())
   const session = new Session({ origin, paths, folder: files, chance, expected })
   await daemon.start()

@@ -5,7 +5,7 @@ import { hasEnded } from '../../../protocol/job.ts'
 import type { StoredEvent } from '../../core/event.ts'
 import { isDelivered } from '../../core/event.ts'
 import { untouched, type FileProgress, type FileRecord, type JobRecord } from '../../core/job.ts'
-import { endedKey, eventKey, filesKey, historyKey, jobKey, metaKey, outboxKey, progressKey, tokenKey } from './keys.ts'
+import { endedKey, eventKey, filesKey, historyKey, jobEventKey, jobKey, metaKey, outboxKey, progressKey, tokenKey } from './keys.ts'
 import { schemaVersion } from './open.ts'
 import type { Operation } from './store.ts'
 
@@ -66,9 +66,13 @@ export function forgetOperations(job: JobRecord): Operation[] {
 }
 
 export function eventOperations(event: StoredEvent): Operation[] {
-  const operations = [put(eventKey(event.sequence), encode(event))]
+  const operations = [put(eventKey(event.sequence), encode(event)), put(jobEventKey(event.jobId, event.sequence), '')]
   if (isDelivered(event.kind)) operations.push(put(outboxKey(event.sequence), event.jobId))
   return operations
+}
+
+export function forgetEventOperations(jobId: string, sequence: number): Operation[] {
+  return [del(eventKey(sequence)), del(jobEventKey(jobId, sequence)), del(outboxKey(sequence))]
 }
 
 export function acknowledgeOperation(sequence: number): Operation {

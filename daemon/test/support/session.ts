@@ -51,6 +51,9 @@ export interface Heard {
   readonly jobId: string
 }
 
+/** For the daemon's configuration: a long session ends more jobs than are kept otherwise, and asks for each of them. */
+export const remembersAll = '[jobs]\nhistoryJobsPerUser = 1000000\n\n'
+
 const untouched: Known = { displayName: '', priority: 'normal', files: 0, wants: 'rest', ended: null, published: [] }
 
 export class Session {
