@@ -8,6 +8,10 @@ import { isDamage, reasonOf } from './open.ts'
 import { assemble, decodeEvent, decodeHead, decodeProgress } from './records.ts'
 import type { Store } from './store.ts'
 
+/** All of it is read, so in large pieces. */
+const highWaterMarkBytes = 1024 * 1024
+const askedAtOnce = 100
+
 export interface RepairableStore extends Store {
   /** What can be read of it is kept, and a copy of all. */
   repair(reason: string): Promise<void>
@@ -32,14 +36,15 @@ export async function load(store: RepairableStore, log: Log): Promise<Loaded> {
 }
 
 async function loadAll(store: Store, log: Log): Promise<Loaded> {
+  const heads = await collect(store, 'j/')
   const files = await collect(store, 'f/')
   const progress = await collectProgress(store)
+  const ended = await endedAmong(store, [...heads.keys()])
   const jobs: JobRecord[] = []
-  for await (const [key, text] of store.read(within('j/'))) {
-    const id = key.slice(2)
+  for (const [id, text] of heads) {
     const filesText = files.get(id)
     // Only in a damaged store: that the job has ended outlived that its record was removed.
-    if ((await store.get(endedKey(id))) !== null) log.error({ jobId: id }, 'a job that has ended came back; it is passed over')
+    if (ended.has(id)) log.error({ jobId: id }, 'a job that has ended came back; it is passed over')
     else if (filesText === undefined) log.error({ jobId: id }, 'a job was lost: its files are not in the queue any more')
     else jobs.push(assemble(decodeHead(text), filesText, progress.get(id) ?? new Map<number, FileProgress>()))
     files.delete(id)
@@ -56,15 +61,26 @@ async function loadSequence(store: Store): Promise<number> {
   return last
 }
 
+/** Asked for many at a time: one by one each would wait for the one before. */
+async function endedAmong(store: Store, ids: readonly string[]): Promise<ReadonlySet<string>> {
+  const ended = new Set<string>()
+  for (let from = 0; from < ids.length; from += askedAtOnce) {
+    const asked = ids.slice(from, from + askedAtOnce)
+    const found = await Promise.all(asked.map((id) => store.get(endedKey(id))))
+    for (const [at, id] of asked.entries()) if (found[at] !== null) ended.add(id)
+  }
+  return ended
+}
+
 async function collect(store: Store, prefix: string): Promise<Map<string, string>> {
   const found = new Map<string, string>()
-  for await (const [key, text] of store.read(within(prefix))) found.set(key.slice(prefix.length), text)
+  for await (const [key, text] of store.read({ ...within(prefix), highWaterMarkBytes })) found.set(key.slice(prefix.length), text)
   return found
 }
 
 async function collectProgress(store: Store): Promise<Map<string, Map<number, FileProgress>>> {
   const found = new Map<string, Map<number, FileProgress>>()
-  for await (const [key, text] of store.read(within('p/'))) {
+  for await (const [key, text] of store.read({ ...within('p/'), highWaterMarkBytes })) {
     const [, id = '', index = ''] = key.split('/')
     const ofJob = found.get(id) ?? new Map<number, FileProgress>()
     found.set(id, ofJob.set(Number(index), decodeProgress(text)))

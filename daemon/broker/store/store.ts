@@ -12,6 +12,8 @@ export interface Span {
   readonly lt: string
   readonly limit?: number
   readonly reverse?: boolean
+  /** How much is read ahead, in bytes; 16 KiB unless told. */
+  readonly highWaterMarkBytes?: number
 }
 
 export interface Store {

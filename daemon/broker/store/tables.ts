@@ -16,15 +16,24 @@ interface Span {
 }
 
 interface Entry {
-  readonly key: Buffer
+  /** Its key begins with as many bytes of the key before, and goes on with these. */
+  readonly shared: number
+  readonly rest: Span
   readonly block: Span
+}
+
+/** The content of an index, unpacked, and what it says. */
+interface Index {
+  readonly content: Buffer
+  readonly entries: readonly Entry[]
 }
 
 /** What is wrong with the tables in the folder, as a sentence for the log; `null`: nothing. */
 export async function damageOfTables(folder: string): Promise<string | null> {
   for (const name of await tablesIn(folder)) {
     const table = await readFile(join(folder, name))
-    if (wholeEntries(table).length !== entriesOf(table)?.length || !isMetaWhole(table)) return `the table ${name} does not check`
+    const index = indexOf(table)
+    if (!index?.entries.every(({ block }) => isWholeBlock(table, block)) || !isMetaWhole(table)) return `the table ${name} does not check`
   }
   return null
 }
@@ -34,10 +43,10 @@ export async function dropDamagedBlocks(folder: string): Promise<void> {
   for (const name of await tablesIn(folder)) {
     const path = join(folder, name)
     const table = await readFile(path)
-    const entries = entriesOf(table)
-    const whole = wholeEntries(table)
+    const entries = keyedEntries(indexOf(table))
+    const whole = entries.filter(({ block }) => isWholeBlock(table, block))
     if (whole.length === 0) await rm(path)
-    else if (whole.length !== entries?.length || !isMetaWhole(table)) await writeFile(path, withEntries(table, whole), { flush: true })
+    else if (whole.length !== entries.length || !isMetaWhole(table)) await writeFile(path, withEntries(table, whole), { flush: true })
   }
 }
 
@@ -52,47 +61,55 @@ function footerOf(table: Buffer): { readonly meta: Span; readonly index: Span } 
 
 /** Filters too: a damaged one hides keys that are there. */
 function isMetaWhole(table: Buffer): boolean {
-  const filters = table.length < footerSize ? null : entriesOfBlock(table, footerOf(table).meta)
-  return filters?.every(({ block }) => isWholeBlock(table, block)) ?? false
-}
-
-function wholeEntries(table: Buffer): Entry[] {
-  return entriesOf(table)?.filter(({ block }) => isWholeBlock(table, block)) ?? []
+  const filters = table.length < footerSize ? null : readIndex(table, footerOf(table).meta)
+  return filters?.entries.every(({ block }) => isWholeBlock(table, block)) ?? false
 }
 
 function isWholeBlock(table: Buffer, { from, size }: Span): boolean {
   const end = from + size
-  return end + trailerSize <= table.length && table.readUInt32LE(end + 1) === masked(crc32c(table.subarray(from, end + 1)))
+  return end + trailerSize <= table.length && table.readUInt32LE(end + 1) === masked(crc32c(table, from, end + 1))
 }
 
-/** What the index says; `null` where it does not check. */
-function entriesOf(table: Buffer): Entry[] | null {
-  return table.length < footerSize ? null : entriesOfBlock(table, footerOf(table).index)
+/** `null` where it does not check. */
+function indexOf(table: Buffer): Index | null {
+  return table.length < footerSize ? null : readIndex(table, footerOf(table).index)
 }
 
-function entriesOfBlock(table: Buffer, index: Span): Entry[] | null {
-  if (!isWholeBlock(table, index)) return null
-  const bytes = table.subarray(index.from, index.from + index.size)
-  const content = table[index.from + index.size] === 0 ? bytes : unpack(bytes)
+function readIndex(table: Buffer, at: Span): Index | null {
+  if (!isWholeBlock(table, at)) return null
+  const bytes = table.subarray(at.from, at.from + at.size)
+  const content = table[at.from + at.size] === 0 ? bytes : unpack(bytes)
   if (content === null || content.length < 4) return null
   const end = content.length - 4 - 4 * content.readUInt32LE(content.length - 4)
   const entries: Entry[] = []
   const reader = new Reader(content, 0)
-  let last = Buffer.alloc(0)
   while (reader.at < end) {
     const shared = reader.number()
-    const rest = reader.number()
-    const next = reader.number() + reader.at + rest
-    last = Buffer.concat([last.subarray(0, shared), content.subarray(reader.at, reader.at + rest)])
-    reader.at += rest
-    entries.push({ key: last, block: reader.span() })
+    const size = reader.number()
+    const next = reader.number() + reader.at + size
+    const rest = { from: reader.at, size }
+    reader.at += size
+    entries.push({ shared, rest, block: reader.span() })
     reader.at = next
   }
-  return entries
+  return { content, entries }
+}
+
+interface KeyedEntry {
+  readonly key: Buffer
+  readonly block: Span
+}
+
+function keyedEntries(index: Index | null): KeyedEntry[] {
+  let key = Buffer.alloc(0)
+  return index?.entries.map(({ shared, rest, block }) => {
+    key = Buffer.concat([key.subarray(0, shared), index.content.subarray(rest.from, rest.from + rest.size)])
+    return { key, block }
+  }) ?? []
 }
 
 /** The same blocks with another index, and without filters. */
-function withEntries(table: Buffer, entries: readonly Entry[]): Buffer {
+function withEntries(table: Buffer, entries: readonly KeyedEntry[]): Buffer {
   const places: number[] = []
   let length = 0
   const pieces = entries.map(({ key, block }) => {

@@ -77,7 +77,7 @@ export function firstDamage(log: Buffer, isCutDamage: boolean): number | null {
     if (isZero) return !isCutDamage && log.subarray(at).every((byte) => byte === 0) ? null : at
     if (headerSize + length > left) return at
     if (end > log.length) return isCutDamage ? at : null
-    if (log.readUInt32LE(at) !== masked(crc32c(log.subarray(at + 6, end)))) return at
+    if (log.readUInt32LE(at) !== masked(crc32c(log, at + 6, end))) return at
     at = end
   }
   return isCutDamage && at < log.length ? at : null
