@@ -33,8 +33,7 @@ export class DueTimes {
   }
 
   clear(key: string): void {
-    this.#due.delete(key)
-    if (this.#due.size === 0) this.close()
+    if (this.#due.delete(key) && this.#due.size === 0) this.close()
   }
 
   close(): void {

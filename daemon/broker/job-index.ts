@@ -14,8 +14,9 @@ export class JobIndex {
   /** Adds the record, or puts it in the place of the job's one before; a job keeps its number. */
   set(job: JobRecord): void {
     const before = this.#byId.get(job.id)
-    if (before) this.#ordered[this.#placeOf(before)] = job
-    else this.#ordered.splice(this.#firstAfter(job.number), 0, job)
+    const at = before ? this.#placeOf(before) : this.#firstAfter(job.number)
+    if (before || at === this.#ordered.length) this.#ordered[at] = job
+    else this.#ordered.splice(at, 0, job)
     this.#byId.set(job.id, job)
   }
 

@@ -57,6 +57,7 @@ export class Outbox {
     if (!job || hasEnded(job.state)) return this.forget(jobId)
     const { queue, registrations, commands } = this.#options
     const unacknowledged = queue.unacknowledgedOf(jobId)
+    if (unacknowledged.length === 0 && !this.#byJob.has(jobId)) return
     this.#prune(job)
     const onTheWay = new Set(this.#byJob.get(jobId)?.map(({ event }) => event.sequence))
     const last = this.#lastToTell(job)
