@@ -1,6 +1,6 @@
 // Event kinds and what each carries: the calls of the daemon to an endpoint (contract §4), which are requests
 // whose result acknowledges, and the notification `events.event` of a watch, which nobody answers.
-import { z } from 'zod'
+import * as z from 'zod'
 import { file, job, jobError, range } from './job.ts'
 import type { EventKind } from './options.ts'
 import { instant, size } from './schema.ts'

@@ -1,5 +1,5 @@
 // A job and its files as a client sees them (contract §3). An unknown value is `null`, never absent.
-import { z } from 'zod'
+import * as z from 'zod'
 import { errorContexts } from './failures.ts'
 import { jobOptions, partialOptions } from './options.ts'
 import { instant, jobId, line, localName, prose, remoteName, size } from './schema.ts'

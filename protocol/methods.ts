@@ -1,7 +1,7 @@
 // Every method that a client may call, declared once: the schema of its params and of its result. Types, checks
 // and the OpenRPC page all come from this table (contract §2–§4). Unknown params are refused; results may gain
 // members, so their schemas do not forbid more.
-import { z } from 'zod'
+import * as z from 'zod'
 import { eventKind } from './options.ts'
 import { displayName, description, application, file, fileSpec, job, jobSettings, jobState, jobType, owner, priority, reason, validation } from './job.ts'
 import { partialOptions } from './options.ts'

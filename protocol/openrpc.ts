@@ -1,6 +1,6 @@
 // The OpenRPC 1.x description, made from the same schemas that check the calls, so that it cannot drift. The
 // daemon's own calls to endpoints are in it too, marked by the extension `x-caller`.
-import { z } from 'zod'
+import * as z from 'zod'
 import { callbacks, watchEvent } from './events.ts'
 import { methods } from './methods.ts'
 import { refusals } from './refusals.ts'

@@ -1,7 +1,7 @@
 // A job's options: names and defaults are those of BITS, turned to camelCase. What a client sends may leave
 // anything out; what is stored and answered is whole. Header values are secrets: an answer has the names with
 // `null`, and a `null` that comes back in an update keeps the value.
-import { z } from 'zod'
+import * as z from 'zod'
 import { isAbsoluteOn, line, size } from './schema.ts'
 
 const tenYearsInSeconds = 315_360_000

@@ -1,6 +1,7 @@
 // The few zod schemas that the others share. Objects are strict: an unknown name is refused, never dropped in
 // silence. Text is checked for what no name may hold: control characters and halves of surrogate pairs.
-import { z } from 'zod'
+// (`import * as z`, here and everywhere: the member named `z` takes zod's messages in all languages into a bundle.)
+import * as z from 'zod'
 
 // eslint-disable-next-line no-control-regex -- finding control characters is what it is for
 const controlCharacter = /[\u0000-\u001f\u007f-\u009f]/
