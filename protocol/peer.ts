@@ -6,7 +6,17 @@ import type { JSONRPCErrorResponse, JSONRPCRequest, JSONRPCResponse } from 'json
 import { isTooDeep, LineReader, maximumDepth, maximumLineBytes } from './framing.ts'
 import { Refusal, refusals, type RefusalKind } from './refusals.ts'
 
+/** May give a `JsonText`. */
 export type Method = (params: unknown) => unknown
+
+/** A result that was made into JSON before: its pieces, one after the other, go into the answer as they are. */
+export class JsonText {
+  readonly pieces: readonly string[]
+
+  constructor(pieces: readonly string[]) {
+    this.pieces = pieces
+  }
+}
 
 export interface PeerOptions {
   /** Writes one line; the line end is in it. */
@@ -44,7 +54,7 @@ export function createPeer(options: PeerOptions): Peer {
   let underWay = 0
 
   const write = (message: unknown): void => {
-    if (!closed) options.send(`${JSON.stringify(message)}\n`)
+    if (!closed) options.send(textOf(message, '\n'))
   }
   const refuse = (id: Id, kind: RefusalKind, sentence?: string): JSONRPCErrorResponse => {
     options.onRefused?.(kind)
@@ -165,6 +175,13 @@ function errorResponse(id: Id, refusal: Refusal): JSONRPCErrorResponse {
 
 function localError(id: Id, kind: RefusalKind): JSONRPCErrorResponse {
   return createJSONRPCErrorResponse(id, refusals[kind].code, refusals[kind].sentence, { kind })
+}
+
+/** Put together at once: a long text is copied for each time that something is added to it. */
+function textOf(message: unknown, end: string): string {
+  if (Array.isArray(message)) return `[${message.map((each) => textOf(each, '')).join(',')}]${end}`
+  if (!isRecord(message) || !(message['result'] instanceof JsonText)) return `${JSON.stringify(message)}${end}`
+  return [`{"jsonrpc":"2.0","id":${JSON.stringify(message['id'])},"result":`, ...message['result'].pieces, `}${end}`].join('')
 }
 
 function isRecord(message: unknown): message is Record<string, unknown> {

@@ -1,7 +1,7 @@
 // Jobs and files as clients see them: the record with what is true only now.
 import type { File, Job, Reason } from '../../protocol/job.ts'
 import type { JobRecord } from '../core/job.ts'
-import { explain, viewFile, viewJob, type Live } from '../core/view.ts'
+import { explain, still, viewFile, viewJob, type Live } from '../core/view.ts'
 import type { LiveProgress } from './live.ts'
 import type { Queue } from './queue.ts'
 
@@ -11,13 +11,15 @@ export interface ViewsOptions {
   readonly whyWaiting: (job: JobRecord) => 'slot' | 'priority'
 }
 
-const blockedDetail = {
-  slot: 'All slots are taken; the job waits for its turn.',
-  priority: 'Jobs of a higher priority go first.',
-} as const
+/** Of a job that is queued and does not move. */
+const waiting = {
+  slot: { ...still, blocked: { reason: 'slot', until: null, detail: 'All slots are taken; the job waits for its turn.' } },
+  priority: { ...still, blocked: { reason: 'priority', until: null, detail: 'Jobs of a higher priority go first.' } },
+} as const satisfies Record<string, Live>
 
 export class Views {
   readonly #options: ViewsOptions
+  readonly #texts = new WeakMap<JobRecord, { readonly live: Live; readonly text: string }>()
 
   constructor(options: ViewsOptions) {
     this.#options = options
@@ -25,6 +27,19 @@ export class Views {
 
   of(job: JobRecord): Job {
     return viewJob(job, this.#live(job))
+  }
+
+  /**
+   * The same as JSON. Lists are asked for again and again while most jobs rest: what was said of a record is kept with it,
+   * and said again while the same is true of it now.
+   */
+  json(job: JobRecord): string {
+    const live = this.#live(job)
+    const known = this.#texts.get(job)
+    if (known?.live === live) return known.text
+    const text = JSON.stringify(viewJob(job, live))
+    this.#texts.set(job, { live, text })
+    return text
   }
 
   file(job: JobRecord, index: number): File | null {
@@ -48,11 +63,8 @@ export class Views {
 
   #live(job: JobRecord): Live {
     const live = this.#options.live.of(job.id)
-    return job.state === 'queued' ? { ...live, blocked: this.#blocked(job) } : live
-  }
-
-  #blocked(job: JobRecord): Reason {
-    const reason = this.#options.whyWaiting(job)
-    return { reason, until: null, detail: blockedDetail[reason] }
+    if (job.state !== 'queued') return live
+    const queued = waiting[this.#options.whyWaiting(job)]
+    return live === still ? queued : { ...live, blocked: queued.blocked }
   }
 }

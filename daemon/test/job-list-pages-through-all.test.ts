@@ -32,6 +32,17 @@ test('jobs come in the order of their making, in pages, each once', async () => 
   assert.deepEqual(await client.call('job.list', {}), { jobs: (await pages({})).flat(), nextCursor: null })
 })
 
+test('a list says of each job what job.get says, also after it has changed, and in a batch', async () => {
+  for (const displayName of ['one "quoted" ü', 'another']) {
+    await client.call('job.update', { jobId: ids[3], set: { displayName, options: { http: { headers: { Authorization: 'secret' } } } } })
+    const got = await Promise.all(ids.map(async (jobId) => (await client.call('job.get', { jobId })).job))
+    for (let time = 0; time < 2; time++) assert.deepEqual(await client.call('job.list', {}), { jobs: got, nextCursor: null })
+    const lists = [1, 'b'].map((id) => ({ jsonrpc: '2.0', id, method: 'job.list', params: {} }))
+    const answers = await client.exchange(lists) as readonly { id: unknown }[]
+    assert.deepEqual(answers, [1, 'b'].map((id) => ({ jsonrpc: '2.0', id, result: { jobs: got, nextCursor: null } })))
+  }
+})
+
 test('a job that is made or ended meanwhile does not disturb the pages', async () => {
   const first = await client.call('job.list', { limit: 10 })
   const extra = (await client.call('job.create', { displayName: 'late' })).job.id

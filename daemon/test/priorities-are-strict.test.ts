@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { after, test, type TestContext } from 'node:test'
+import type { Job } from '../../protocol/job.ts'
 import { Daemon, until } from './support/daemon.ts'
 import { startOrigin } from './support/origin.ts'
 
@@ -57,6 +58,17 @@ test('a higher priority takes the slot from a lower one at once, and gives it ba
   assert.equal(await stateOf(low), 'queued')
   await client.call('job.suspend', { jobId: normal })
   await client.call('job.wait', { jobId: low, states: ['transferring'] })
+})
+
+test('a list says what is true now: the bytes that have come, and why a job waits', async (t) => {
+  await configured(t, 'backgroundSlots = 1')
+  const [first, second] = [await make('normal'), await make('normal')]
+  const listed = async (jobId: string): Promise<Job | undefined> => (await client.call('job.list', {})).jobs.find(({ id }) => id === jobId)
+  await until(async () => (await listed(first))?.progress.bytesTransferred === 100, 'what has come of the one that moves')
+  assert.equal((await listed(second))?.waiting?.reason, 'slot')
+  const high = await make('high')
+  await client.call('job.wait', { jobId: high, states: ['transferring'] })
+  for (const jobId of [first, second]) await until(async () => (await listed(jobId))?.waiting?.reason === 'priority', 'the others wait for it')
 })
 
 test('foreground jobs run beside all others, with slots of their own', async (t) => {

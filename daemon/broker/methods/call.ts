@@ -1,6 +1,7 @@
 // What a method has to work with: who calls over which connection, and the broker's rooms. Handed in; no method
 // reaches for anything else.
 import type { MethodName, Params, Result } from '../../../protocol/methods.ts'
+import type { JsonText } from '../../../protocol/peer.ts'
 import { Refusal } from '../../../protocol/refusals.ts'
 import { mayTouch, type Caller } from '../../core/access.ts'
 import type { JobRecord } from '../../core/job.ts'
@@ -39,7 +40,8 @@ export interface Call extends Broker {
   readonly connection: Connection
 }
 
-export type MethodOf<Name extends MethodName> = (params: Params<Name>, call: Call) => Result<Name> | Promise<Result<Name>>
+type Answer<Name extends MethodName> = Result<Name> | JsonText
+export type MethodOf<Name extends MethodName> = (params: Params<Name>, call: Call) => Answer<Name> | Promise<Answer<Name>>
 
 /** A job that has not ended and that the caller may touch; one of another answers like one that does not exist. */
 export function liveJob(call: Call, jobId: string): JobRecord {

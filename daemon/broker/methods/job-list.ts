@@ -1,7 +1,8 @@
 // job.list: jobs in the order of their creation, then, where they were asked for, those that ended in the order of
 // their end. The cursor says how far a list has come; jobs made or ended meanwhile do not disturb it.
 import { endedStates, hasEnded, type JobState } from '../../../protocol/job.ts'
-import type { Params } from '../../../protocol/methods.ts'
+import type { Params, Result } from '../../../protocol/methods.ts'
+import { JsonText } from '../../../protocol/peer.ts'
 import { invalidParams } from '../../../protocol/refusals.ts'
 import { ownersListed } from '../../core/access.ts'
 import type { JobRecord } from '../../core/job.ts'
@@ -14,12 +15,23 @@ export const jobList: MethodOf<'job.list'> = async (params, call) => {
   const found = cursor.part === 'live' ? listLive(params, call, ownerId, cursor.after) : []
   const page = found.slice(0, params.limit)
   const last = page.at(-1)
-  if (found.length > params.limit && last) return { jobs: page.map((job) => call.views.of(job)), nextCursor: `live:${last.number}` }
-  if (!asksForEnded) return { jobs: page.map((job) => call.views.of(job)), nextCursor: null }
+  const live = page.map((job) => call.views.json(job))
+  if (found.length > params.limit && last) return answer(live, `live:${last.number}`)
+  if (!asksForEnded) return answer(live, null)
   const left = params.limit - page.length
-  if (left === 0) return { jobs: page.map((job) => call.views.of(job)), nextCursor: 'ended:' }
+  if (left === 0) return answer(live, 'ended:')
   const ended = await call.history.list(call.caller.id, ownerId, cursor.part === 'ended' ? cursor.after : null, left, (job) => isWanted(params, job, ownerId))
-  return { jobs: [...page, ...ended.jobs].map((job) => call.views.of(job)), nextCursor: ended.next === null ? null : `ended:${ended.next}` }
+  return answer([...live, ...ended.jobs.map((job) => JSON.stringify(call.views.of(job)))], ended.next === null ? null : `ended:${ended.next}`)
+}
+
+function answer(jobs: readonly string[], nextCursor: Result<'job.list'>['nextCursor']): JsonText {
+  const pieces = ['{"jobs":[']
+  for (const [at, job] of jobs.entries()) {
+    if (at > 0) pieces.push(',')
+    pieces.push(job)
+  }
+  pieces.push(`],"nextCursor":${JSON.stringify(nextCursor)}}`)
+  return new JsonText(pieces)
 }
 
 /** One more than asked for, so that the end is known. */
