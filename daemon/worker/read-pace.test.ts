@@ -56,3 +56,20 @@ test('a window that is smaller than what is aimed at is noticed, and little is l
   }
   assert.ok(bytes > 0.98 * 12_500 * 10_000, `${bytes} bytes`)
 })
+
+test('where reads come late and unevenly, a slow link is still read seldom and in full', () => {
+  const pace = new ReadPace()
+  let [bytes, reads, now, waitMs, seed] = [0, 0, 0, 0.1, 1]
+  while (now < 10_000) {
+    seed = (seed * 48_271) % 2_147_483_647
+    // Every tenth time the machine does something else for up to 30 ms.
+    const lateMs = seed % 10 === 0 ? seed % 30 : 0
+    now += waitMs + lateMs
+    const gathered = Math.min((waitMs + lateMs) * 12_500, 1024 * 1024)
+    bytes += gathered
+    if (now > 2000) reads += 1
+    waitMs = Math.max(pace.after(gathered, now), 0.1)
+  }
+  assert.ok(bytes > 0.99 * 12_500 * 10_000, `${bytes} bytes`)
+  assert.ok(reads < 2000, `${reads} reads in eight seconds`)
+})

@@ -157,9 +157,9 @@ export class Wire {
 
   /** Leaves the socket alone for as long as its pace says; `false` stops the reading. */
   #rest(count: number): boolean {
+    if (!this.#pace || !this.#tap) return true
     // A full room says nothing about what waits behind it.
-    if (!this.#pace || !this.#tap || count === this.#room?.length) return true
-    const waitMs = this.#pace.after(count, performance.now())
+    const waitMs = this.#pace.after(count, performance.now(), count === this.#room?.length)
     if (waitMs === 0) return true
     setTimeout(() => this.#socket.resume(), waitMs)
     return false
