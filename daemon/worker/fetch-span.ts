@@ -15,13 +15,23 @@ const longestRemoteName = 8192
 
 export type Body = Extract<Judgement, { kind: 'body' }>
 
+/** What is known of the server besides the body. */
+export interface Answered {
+  /** Where redirects led, if the job wants to know. */
+  readonly remoteName: string | null
+  /** From the request to the head. */
+  readonly answerMs: number
+  /** It says that it serves ranges of this file (RFC 9110 §14.3). */
+  readonly takesRanges: boolean
+}
+
 export interface Ask {
   readonly order: TransferOrder
   readonly target: Target
   readonly asked: Asked
   readonly signal: AbortSignal
-  /** The head is good. Gives what shall take the body. `remoteName`: where redirects led, if the job wants to know. */
-  readonly onBody: (body: Body, remoteName: string | null) => BodyWriter
+  /** The head is good. Gives what shall take the body. */
+  readonly onBody: (body: Body, answered: Answered) => BodyWriter
   /** A wait of at most so many milliseconds begins. */
   readonly onLimit: (limitMs: number) => void
   readonly onBytes: () => void
@@ -62,12 +72,17 @@ async function askOnce(ask: Ask, target: Target, hops: number, connections: Conn
 async function askOver(connection: Connection, ask: Ask, target: Target, hops: number, connections: Connections): Promise<Judgement> {
   const { asked, order } = ask
   let judgement: Judgement | null = null
+  const askedAt = performance.now()
   const onHead = (head: AnswerHead): BodyPlan => {
     judgement = judgeResponse(asked, head, Date.now())
     if (judgement.kind !== 'body') return { sink: null, length: announcedLength(head) }
     const isToldOf = order.http.redirects === 'allow-report' && hops > 0 && target.url.href.length <= longestRemoteName
-    const remoteName = isToldOf ? target.url.href : null
-    return { sink: ask.onBody(judgement, remoteName), length: judgement.length }
+    const answered = {
+      remoteName: isToldOf ? target.url.href : null,
+      answerMs: performance.now() - askedAt,
+      takesRanges: head.status === 206 || head.headers['accept-ranges'] === 'bytes',
+    }
+    return { sink: ask.onBody(judgement, answered), length: judgement.length }
   }
   const range = asked.ranged ? `${asked.from}-${asked.to === null ? '' : asked.to - 1}` : null
   const mayKeep = await runExchange({

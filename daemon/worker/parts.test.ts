@@ -155,7 +155,7 @@ test('a remote file that changed between two attempts is started over, pieces an
 
 test('connections are added while they help and taken back when they do not', () => {
   const feed = (rateOf: (count: number) => number): number => {
-    const count = new ConnectionCount()
+    const count = new ConnectionCount(0, Infinity)
     let [wanted, received] = [1, 0]
     for (let now = 0; now < 6000; now += 250) {
       received += rateOf(wanted) * 0.25
@@ -169,6 +169,11 @@ test('connections are added while they help and taken back when they do not', ()
   assert.equal(feed((count) => count * megabyte), 8)
   assert.equal(feed((count) => Math.min(count, 4) * megabyte), 4)
   assert.equal(feed(() => 0), 1)
+})
+
+test('from far away a large file has all connections at once, if the server takes ranges', () => {
+  const first = (answerMs: number, missing: number): number => new ConnectionCount(answerMs, missing).after(0, missing, 0)
+  assert.deepEqual([first(100, 1e9), first(100, 1e6), first(1, 1e9), first(0, 1e9)], [8, 1, 1, 1])
 })
 
 test('spans join where they touch, and gaps are found', () => {

@@ -41,6 +41,8 @@ export interface PartsOptions {
   readonly total: number
   readonly validator: Validator
   readonly connections: Connections
+  /** The server promises it; else one part is tried first. */
+  readonly takesRanges: boolean
   /** How far the main connection is; `null` when it has ended. */
   readonly mainAt: () => number | null
 }
@@ -51,14 +53,15 @@ export class Parts {
   /** Whoever comes to the beginning of one of these has done his share: at work or complete, but not broken. */
   readonly #claims = new Set<Part>()
   readonly #mainSpan: { readonly from: number; readonly to: number }
-  /** A part that was asked for came as it should. */
-  #isProven = false
+  /** A part that was asked for came as it should, or will. */
+  #isProven: boolean
   #isRefused = false
   #broken = 0
   #wanted = 1
 
   constructor(options: PartsOptions, mainSpan: { readonly from: number; readonly to: number }) {
     this.#options = options
+    this.#isProven = options.takesRanges
     this.#mainSpan = mainSpan
   }
 

@@ -9,7 +9,7 @@ import { ConnectionCount, mostConnections } from './connection-count.ts'
 import type { Connections } from './connections.ts'
 import { hashOf, hashRest, isExpected } from './content-hash.ts'
 import { asError, raise } from './failure-from.ts'
-import { askFor, type Ask, type Body, type Outcome } from './fetch-span.ts'
+import { askFor, type Answered, type Ask, type Body, type Outcome } from './fetch-span.ts'
 import type { Folders } from './folders.ts'
 import { openPartial } from './open-partial.ts'
 import { mayHaveParts, Parts, partEnded } from './parts.ts'
@@ -44,7 +44,7 @@ export class Receiving {
   #writer: BodyWriter | null = null
   #parts: Parts | null = null
   #isMainAtWork = false
-  readonly #count = new ConnectionCount()
+  #count: ConnectionCount | null = null
   #hash: Hash | null = null
   /** So many bytes from the start on the hash has seen. */
   #hashed = 0
@@ -154,7 +154,7 @@ export class Receiving {
         ...span,
       },
       signal: this.#abort.signal,
-      onBody: (body, remoteName) => this.#startBody(body, remoteName, span, target),
+      onBody: (body, answered) => this.#startBody(body, answered, span, target),
       onLimit: (ms) => this.#limit.set(ms),
       onBytes: () => this.#bytesCame(this.#writer?.received ?? 0),
     }
@@ -167,7 +167,7 @@ export class Receiving {
   }
 
   /** The head is good: from here on bytes are written. */
-  #startBody(body: Body, remoteName: string | null, span: Span, target: Target): BodyWriter {
+  #startBody(body: Body, answered: Answered, span: Span, target: Target): BodyWriter {
     const file = this.#opened()
     if (body.from === 0 && this.#here > 0 && this.#order.ranges === null) this.#empty()
     const first = this.#here === 0
@@ -179,8 +179,8 @@ export class Receiving {
     const writer = this.#writer ?? this.#newWriter(file, missing)
     writer.limit = maximumBytes ?? Infinity
     this.#isMainAtWork = true
-    this.#mayShare(file, body, span, target)
-    this.#around.onConnected(remoteName)
+    this.#mayShare(file, body, answered, span, target)
+    this.#around.onConnected(answered.remoteName)
     return writer
   }
 
@@ -190,19 +190,21 @@ export class Receiving {
   }
 
   /** Where it can be proven that parts belong together, further connections may bring some. */
-  #mayShare(file: PartialFile, body: Body, span: Span, target: Target): void {
+  #mayShare(file: PartialFile, body: Body, { takesRanges, answerMs }: Answered, span: Span, target: Target): void {
     const { bytesTotal, validator } = this.#remote
     const { connections } = this.#around
     if (validator === null || bytesTotal === null || body.framing !== 'length' || !mayHaveParts(this.#order, bytesTotal, validator)) return
     const mainAt = (): number | null => this.#isMainAtWork ? this.#writer?.received ?? null : null
-    this.#parts ??= new Parts({ order: this.#order, target, file, total: bytesTotal, validator, connections, mainAt }, { from: body.from, to: body.from === 0 ? bytesTotal : span.to ?? bytesTotal })
+    this.#parts ??= new Parts({ order: this.#order, target, file, total: bytesTotal, validator, connections, mainAt, takesRanges }, { from: body.from, to: body.from === 0 ? bytesTotal : span.to ?? bytesTotal })
+    this.#count ??= new ConnectionCount(takesRanges ? answerMs : 0, bytesTotal - this.#here)
+    this.#share(performance.now(), this.#here)
   }
 
   /** Looks how many connections there shall be. */
   #share(now: number, received: number): void {
     const total = this.#remote.bytesTotal
     if (!this.#parts || total === null) return
-    const automatic = (): number => this.#count.after(received, total - received, now)
+    const automatic = (): number => this.#count?.after(received, total - received, now) ?? 1
     this.#parts.wanted = this.#order.connections ?? Math.min(automatic(), this.#parts.within(mostConnections))
     this.#parts.tick(now)
   }
