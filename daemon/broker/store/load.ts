@@ -37,19 +37,20 @@ export async function load(store: RepairableStore, log: Log): Promise<Loaded> {
 
 async function loadAll(store: Store, log: Log): Promise<Loaded> {
   const heads = await collect(store, 'j/')
-  const files = await collect(store, 'f/')
   const progress = await collectProgress(store)
+  // Only in a damaged store: that a job has ended outlived that its record was removed.
   const ended = await endedAmong(store, [...heads.keys()])
+  for (const id of ended) log.error({ jobId: id }, 'a job that has ended came back; it is passed over')
   const jobs: JobRecord[] = []
-  for (const [id, text] of heads) {
-    const filesText = files.get(id)
-    // Only in a damaged store: that the job has ended outlived that its record was removed.
-    if (ended.has(id)) log.error({ jobId: id }, 'a job that has ended came back; it is passed over')
-    else if (filesText === undefined) log.error({ jobId: id }, 'a job was lost: its files are not in the queue any more')
-    else jobs.push(assemble(decodeHead(text), filesText, progress.get(id) ?? new Map<number, FileProgress>()))
-    files.delete(id)
+  // The files are most of the queue, so their texts are not gathered.
+  for await (const [key, text] of store.read({ ...within('f/'), highWaterMarkBytes })) {
+    const id = key.slice(2)
+    const head = heads.get(id)
+    heads.delete(id)
+    if (head === undefined) log.error({ jobId: id }, 'a job was lost: only its files are left in the queue')
+    else if (!ended.has(id)) jobs.push(assemble(decodeHead(head), text, progress.get(id) ?? new Map<number, FileProgress>()))
   }
-  for (const id of files.keys()) log.error({ jobId: id }, 'a job was lost: only its files are left in the queue')
+  for (const id of heads.keys()) if (!ended.has(id)) log.error({ jobId: id }, 'a job was lost: its files are not in the queue any more')
   jobs.sort((a, b) => a.number - b.number)
   return { jobs, unacknowledged: await loadUnacknowledged(store, log), sequence: await loadSequence(store) }
 }

@@ -22,8 +22,8 @@ export function unpack(packed: Buffer): Buffer | null {
       if (more > 0) count = packed.readUIntLE(at, more) + 1
       at += more
       if (at + count > packed.length || filled + count > length) return null
-      filled += packed.copy(out, filled, at, at + count)
-      at += count
+      // Byte by byte: most pieces are a few bytes.
+      for (let each = 0; each < count; each++) out[filled++] = packed[at++] ?? 0
       continue
     }
     const width = kind === 1 ? 1 : kind === 2 ? 2 : 4
