@@ -4,6 +4,7 @@
 // thread pool costs more than it saves. A small file that comes in one piece goes to the disk from where it is.
 import type { Hash } from 'node:crypto'
 import { failure } from '../../protocol/failures.ts'
+import { alignedBuffer, blockBytes } from './direct-writes.ts'
 import { localFailure, raise } from './failure-from.ts'
 import type { PartialFile } from './partial-file.ts'
 
@@ -29,6 +30,8 @@ export class BodyWriter {
     this.#hash = hash
     this.#offset = offset
     this.#expected = expected
+    // What lies in the buffer as it will lie in the file can be written past the cache, from the second piece on.
+    this.#filled = this.#flushed = offset % blockBytes
   }
 
   /** Bytes of the file here, written or not. */
@@ -94,7 +97,7 @@ export class BodyWriter {
   }
 
   #taken(): Buffer {
-    return this.#buffer ??= takeBuffer(this.#expected)
+    return this.#buffer ??= takeBuffer(this.#expected === null ? null : this.#flushed + this.#expected)
   }
 
   #takeWhole(bytes: Uint8Array): void {
@@ -121,5 +124,5 @@ export class BodyWriter {
 function takeBuffer(expected: number | null): Buffer {
   // One byte more than expected, so that it shows if a server sends too much.
   if (expected !== null && expected + 1 < largestBuffer) return Buffer.allocUnsafeSlow(expected + 1)
-  return spare.pop() ?? Buffer.allocUnsafeSlow(largestBuffer)
+  return spare.pop() ?? alignedBuffer(largestBuffer)
 }

@@ -5,16 +5,21 @@ import { close, closeSync, constants, fdatasync, fstatSync, ftruncateSync, lstat
 import { failure } from '../../protocol/failures.ts'
 import type { ResumePoint } from '../link/messages.ts'
 import { Coverage, type Stretch } from './coverage.ts'
+import { DirectWrites } from './direct-writes.ts'
 import { codeOf, raise } from './failure-from.ts'
 import type { Folder } from './folders.ts'
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDWR } = constants
+
+/** A file that is larger is written past the page cache from here on; a smaller one is often wanted at once. */
+const cachedBytes = 32 * 1024 * 1024
 
 export class PartialFile {
   readonly folder: Folder
   readonly #name: string
   #inode: string
   #fd: number
+  #direct: DirectWrites | null = null
   /** Files that a new start has left behind; a flush may still run on them. */
   readonly #replaced: number[] = []
   #written: Coverage
@@ -91,7 +96,8 @@ export class PartialFile {
 
   /** Writes all of `bytes` at `offset`. Blocks; throws what the system says. */
   write(bytes: Uint8Array, offset: number): void {
-    let done = 0
+    if (this.#written.bytes >= cachedBytes) this.#direct ??= new DirectWrites(this.#fd)
+    let done = this.#direct?.write(bytes, offset) ?? 0
     while (done < bytes.length) done += writeSync(this.#fd, bytes, done, bytes.length - done, offset + done)
     this.#written.add(offset, offset + bytes.length)
   }
@@ -107,6 +113,8 @@ export class PartialFile {
     unlinkSync(path)
     const { fd } = openOwn(path)
     this.#replaced.push(this.#fd)
+    this.#direct?.close()
+    this.#direct = null
     this.#fd = fd
     this.#inode = inodeOf(fstatSync(this.#fd))
     this.#isNamed = false
@@ -141,6 +149,7 @@ export class PartialFile {
     this.#isClosed = true
     // Closing under a running flush would flush whatever file gets the number next.
     await this.#flushing?.catch((error: unknown) => codeOf(error))
+    this.#direct?.close()
     for (const fd of this.#replaced) close(fd)
     // Only where nothing is left to be written can closing not wait for the disk; then a thread would cost more than it saves.
     if (this.#durable.bytes === this.#written.bytes) closeSync(this.#fd)

@@ -1,0 +1,82 @@
+// Writes past the page cache. The bytes of a large file go from our buffer to the disk and are flushed a moment later anyway; through
+// the cache they would be copied once more, cost twice and more of the processor time, and push out what others have there. Linux, on
+// the file systems that are named here; everywhere else, and where it turns out not to work or to hold us up, nothing is taken and
+// the caller writes as usual. The invariant: what it says it took is written, though not flushed; both ways may be mixed.
+import { closeSync, constants, openSync, statfsSync, writeSync } from 'node:fs'
+import { codeOf } from './failure-from.ts'
+
+// Part of every Node, and missing in its types.
+declare global {
+  namespace WebAssembly {
+    class Memory {
+      readonly buffer: ArrayBuffer
+      constructor(size: { readonly initial: number; readonly maximum: number })
+    }
+  }
+}
+
+/** ext4 and XFS. NFS and others take such writes too, but wait for each. */
+const fileSystems: ReadonlySet<number> = new Set([0xef53, 0x58465342])
+/** The largest block that disks commonly have. Place, length and address of a write must be multiples of it. */
+export const blockBytes = 4096
+/** The process waits for these writes, so a slow disk is left to the cache. */
+const slowMs = 50
+const mostSlow = 4
+const wasmPageBytes = 64 * 1024
+
+const aligned = new WeakSet<object>()
+
+/** A buffer that begins where a page of memory does, which Node has no other way to ask for. `bytes`: a multiple of 64 KiB. */
+export function alignedBuffer(bytes: number): Buffer {
+  const pages = bytes / wasmPageBytes
+  const { buffer } = new WebAssembly.Memory({ initial: pages, maximum: pages })
+  aligned.add(buffer)
+  return Buffer.from(buffer)
+}
+
+export class DirectWrites {
+  #fd: number | null
+  #slow = 0
+
+  /** `fd`: the file, open in the usual way. */
+  constructor(fd: number) {
+    this.#fd = openDirect(fd)
+  }
+
+  /** Writes what it can of `bytes` at `offset`, and gives how many those are. Throws what the system says. */
+  write(bytes: Uint8Array, offset: number): number {
+    const isFitting = aligned.has(bytes.buffer) && bytes.byteOffset % blockBytes === 0 && offset % blockBytes === 0
+    if (this.#fd === null || !isFitting) return 0
+    const count = bytes.length - bytes.length % blockBytes
+    if (count === 0) return 0
+    const begunAt = performance.now()
+    try {
+      return writeSync(this.#fd, bytes, 0, count, offset)
+    } catch (error) {
+      // The disk wants something else than we have.
+      if (codeOf(error) !== 'EINVAL') throw error
+      this.close()
+      return 0
+    } finally {
+      if (performance.now() - begunAt > slowMs && ++this.#slow >= mostSlow) this.close()
+    }
+  }
+
+  close(): void {
+    if (this.#fd !== null) closeSync(this.#fd)
+    this.#fd = null
+  }
+}
+
+function openDirect(fd: number): number | null {
+  if (process.platform !== 'linux') return null
+  // A path that leads to the very file, whatever its name is now.
+  const path = `/proc/self/fd/${fd}`
+  try {
+    return fileSystems.has(statfsSync(path).type) ? openSync(path, constants.O_WRONLY | constants.O_DIRECT) : null
+  } catch (error) {
+    // Whatever the system has against it: the file itself is open.
+    if (codeOf(error) === 'unknown') throw error
+    return null
+  }
+}
