@@ -62,11 +62,20 @@ export async function measure(workload: Workload, bench: Bench, count: number): 
   const rounds: Record<string, Sample>[] = []
   for (let round = 0; round <= count; round++) {
     const samples: Record<string, Sample> = {}
-    for (const { name, run } of contestants) samples[name] = await run()
+    for (const { name, run } of inTurn(contestants, round)) samples[name] = await run()
     if (round > 0) rounds.push(samples)
   }
   const medians = Object.fromEntries(contestants.map(({ name }) => [name, medianOf(rounds.map((samples) => samples[name] ?? {}))]))
   return { name: workload.name, title: workload.title, rounds, medians, goals: workload.goals.map((goal) => judge(goal, rounds)) }
+}
+
+/**
+ * In each round somebody else begins, and every other round goes backwards: what the one before did to the disk is the next one's
+ * luck. Where freed blocks are given back to a host, 1 GiB took from 0.6 to 2.7 seconds by that alone.
+ */
+function inTurn(contestants: readonly Contestant[], round: number): readonly Contestant[] {
+  const rotated = contestants.map((_, at) => contestants[(at + round) % contestants.length]).filter((each) => each !== undefined)
+  return round % 2 === 0 ? rotated : rotated.reverse()
 }
 
 function judge(goal: Goal, rounds: Result['rounds']): GoalResult {
