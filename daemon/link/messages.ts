@@ -1,7 +1,7 @@
 // What broker and worker say to each other over the link: one JSON-RPC message per line, declared once.
 // The broker gives orders; a worker, which runs as the owner and is as untrusted as he is, reports. What a
 // worker sends is checked on arrival with these schemas and by `phases.ts`; anything else ends the worker.
-import { z } from 'zod'
+import * as z from 'zod'
 import type { OwnerRules } from './policy-rules.ts'
 import { failureContexts, type FailureCode } from '../../protocol/failures.ts'
 

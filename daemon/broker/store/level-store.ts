@@ -64,6 +64,14 @@ export class LevelStore implements Store {
     return value === undefined ? null : this.#unsealed(key, value)
   }
 
+  async getMany(keys: readonly string[]): Promise<(string | null)[]> {
+    const values = await this.#opened().getMany([...keys])
+    return keys.map((key, at) => {
+      const value = values[at]
+      return value === undefined ? null : this.#unsealed(key, value)
+    })
+  }
+
   async *read(span: Span): AsyncIterable<readonly [string, string]> {
     for await (const [key, value] of this.#opened().iterator({ ...span })) {
       const text = this.#unsealed(key, value)

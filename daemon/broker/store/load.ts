@@ -10,7 +10,7 @@ import type { Store } from './store.ts'
 
 /** All of it is read, so in large pieces. */
 const highWaterMarkBytes = 1024 * 1024
-const askedAtOnce = 100
+const askedAtOnce = 1000
 
 export interface RepairableStore extends Store {
   /** What can be read of it is kept, and a copy of all. */
@@ -67,7 +67,7 @@ async function endedAmong(store: Store, ids: readonly string[]): Promise<Readonl
   const ended = new Set<string>()
   for (let from = 0; from < ids.length; from += askedAtOnce) {
     const asked = ids.slice(from, from + askedAtOnce)
-    const found = await Promise.all(asked.map((id) => store.get(endedKey(id))))
+    const found = await store.getMany(asked.map(endedKey))
     for (const [at, id] of asked.entries()) if (found[at] !== null) ended.add(id)
   }
   return ended

@@ -19,6 +19,8 @@ export interface Span {
 export interface Store {
   commit(operations: readonly Operation[]): Promise<void>
   get(key: string): Promise<string | null>
+  /** The same of many keys, in their order, for less than one by one. */
+  getMany(keys: readonly string[]): Promise<(string | null)[]>
   /** Entries in the order of their keys. A value that is damaged is passed over, and said in the log. */
   read(span: Span): AsyncIterable<readonly [key: string, value: string]>
   /** Waits for what is being written. Commits asked for later are refused with `shutting-down`. */
