@@ -12,7 +12,8 @@ import { startMixedOrigin } from './support/mixed-origin.ts'
 import { Chance, rounds, seed } from './support/seed.ts'
 import { remembersAll, Session } from './support/session.ts'
 
-const disk = LoopDisk.make(256)
+/** What each round leaves there stays until the end. */
+const disk = LoopDisk.make(256 + 16 * rounds(4))
 const skip = typeof disk === 'string' ? disk : false
 const { origin, paths, bodies } = await startMixedOrigin()
 const mebibyte = 1024 * 1024
