@@ -4,13 +4,13 @@ import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { Daemon, until } from './support/daemon.ts'
+import { Daemon, roomForJobs, until } from './support/daemon.ts'
 import { startOrigin } from './support/origin.ts'
 import { Program, startJob } from './support/program.ts'
 
 const rounds = Number(process.env['BACKHAUL_TEST_ROUNDS'] ?? 40)
 const seed = Number(process.env['BACKHAUL_TEST_SEED'] ?? Math.floor(Math.random() * 1e9))
-const daemon = await Daemon.start({ config: '[limits]\njobsPerUser = 1000\njobsPerMachine = 1000\n[callbacks]\nretrySeconds = 0.02\nretryMaximumSeconds = 0.2\n' })
+const daemon = await Daemon.start({ config: roomForJobs + '[callbacks]\nretrySeconds = 0.02\nretryMaximumSeconds = 0.2\n' })
 const origin = await startOrigin()
 origin.route('/file', { body: Buffer.alloc(2000, 3) })
 after(async () => {

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { after, afterEach, test } from 'node:test'
-import { Daemon, until } from './support/daemon.ts'
+import { Daemon, roomForJobs, until } from './support/daemon.ts'
 import { startOrigin } from './support/origin.ts'
 import { Program, refuse, settledJob, silence, startJob } from './support/program.ts'
 
-const daemon = await Daemon.start({ config: '[limits]\njobsPerUser = 1000\njobsPerMachine = 1000\n[callbacks]\nretrySeconds = 0.02\nretryMaximumSeconds = 0.1\n' })
+const daemon = await Daemon.start({ config: roomForJobs + '[callbacks]\nretrySeconds = 0.02\nretryMaximumSeconds = 0.1\n' })
 const origin = await startOrigin()
 origin.route('/file', { body: Buffer.alloc(500, 7) })
 origin.route('/missing', { status: 404 })

@@ -124,6 +124,7 @@ test('nothing is replayed of a job that was completed or cancelled', async () =>
 test('only the kinds that were asked for are told and replayed', async () => {
   const one = program()
   const jobId = await settledJob(one, { urls: [origin.url('/file')], folder: daemon.files, events: ['transferred', 'file-transferred'] })
+  one.answer = silence
   assert.equal((await one.register({ jobIds: [jobId], events: ['error'] })).replayed, 0)
   assert.equal((await one.register({ jobIds: [jobId], events: ['file-transferred'] })).replayed, 1)
   assert.equal((await one.register({ jobIds: [jobId] })).replayed, 2)

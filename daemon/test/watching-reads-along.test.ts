@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { after, afterEach, test } from 'node:test'
-import { Daemon, until } from './support/daemon.ts'
+import { Daemon, roomForJobs, until } from './support/daemon.ts'
 import { startOrigin } from './support/origin.ts'
 import { Program, settledJob, startJob } from './support/program.ts'
 
-const daemon = await Daemon.start()
+const daemon = await Daemon.start({ config: roomForJobs })
 const origin = await startOrigin()
 origin.route('/file', { body: Buffer.alloc(100, 1) })
 origin.route('/slow', { body: Buffer.alloc(40_000, 1), pace: { bytes: 1000, everyMs: 30 } })

@@ -3,12 +3,12 @@ import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { Daemon, until } from './support/daemon.ts'
+import { Daemon, roomForJobs, until } from './support/daemon.ts'
 import { startOrigin } from './support/origin.ts'
 import type { RawClient } from './support/raw-client.ts'
 
 const origin = await startOrigin()
-const daemon = await Daemon.start({ config: '[transfer]\nbackgroundSlots = 100\n' })
+const daemon = await Daemon.start({ config: roomForJobs + '[transfer]\nbackgroundSlots = 100\n' })
 after(async () => {
   await daemon.close()
   await origin.close()

@@ -25,6 +25,9 @@ export interface Exit {
 export const program = resolve(import.meta.dirname, '..', '..', 'backhauld.js')
 const startLimitMs = 30_000
 
+/** For tests that make more jobs than somebody who is not root may have. */
+export const roomForJobs = '[limits]\njobsPerUser = 1000\njobsPerMachine = 1000\n'
+
 export const isRoot = process.getuid?.() === 0
 export const needsRoot = isRoot && process.platform === 'linux' ? false : 'needs root on Linux to be several users'
 /** Users that need no entry in the user database; beyond those of this machine. */
