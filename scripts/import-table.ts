@@ -14,7 +14,7 @@ export interface Layer {
 
 /** What one room is to another, as types: whoever has it handed in may name it. */
 const contracts = ['daemon/broker/store/store.ts', 'daemon/broker/workers/worker-link.ts', 'daemon/broker/rpc/connection.ts']
-const decisions = ['daemon/core/**', 'daemon/link/**', 'protocol/**', 'daemon/log.ts']
+const decisions = ['daemon/core/**', 'daemon/link/**', 'protocol/**', 'daemon/log.ts', 'daemon/libc.ts']
 
 export const layers: readonly Layer[] = [
   {
@@ -50,7 +50,7 @@ export const layers: readonly Layer[] = [
     why: 'the privileged and the unprivileged process share this and no more',
   },
   {
-    files: 'daemon/worker/**', may: ['daemon/worker/**', 'daemon/link/**', 'protocol/**', 'daemon/log.ts'],
+    files: 'daemon/worker/**', may: ['daemon/worker/**', 'daemon/link/**', 'protocol/**', 'daemon/log.ts', 'daemon/libc.ts'],
     why: "the owner's process decides nothing and records nothing",
   },
 
@@ -87,6 +87,7 @@ export const layers: readonly Layer[] = [
     why: 'calls come from above; what carries them out does not look up',
   },
   { files: 'daemon/log.ts', may: ['protocol/**'], why: 'everybody logs, so logging leans on nobody' },
+  { files: 'daemon/libc.ts', may: [], why: 'whoever needs a call of the system leans on it, and it on nobody' },
   { files: 'daemon/config*.ts', may: ['daemon/config*.ts', 'daemon/log.ts', 'protocol/**'], why: 'only the entry files read it, and pass values on' },
   {
     files: 'daemon/worker-start.ts', may: ['daemon/worker-main.ts'],
@@ -114,7 +115,7 @@ export const packages: Readonly<Record<string, PackageRule>> = {
   pino: { files: ['daemon/log.ts'], why: 'one place knows what must be hidden' },
   koffi: {
     files: [
-      'daemon/broker/libc.ts', 'daemon/broker/supervisor.ts', 'daemon/broker/rpc/identity*.ts', 'daemon/broker/workers/**',
+      'daemon/libc.ts', 'daemon/broker/supervisor.ts', 'daemon/broker/rpc/identity*.ts', 'daemon/broker/workers/**',
       'daemon/worker*.ts', 'daemon/worker/**',
     ],
     why: 'calls into the system library stay where the system is asked',

@@ -6,7 +6,7 @@ import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import { test, type TestContext } from 'node:test'
-import { libc } from './libc.ts'
+import { libc } from '../libc.ts'
 import { takeSupervisor } from './supervisor.ts'
 
 const onlyLinux = process.platform === 'linux' ? false : 'datagrams of the unix family are sent on Linux only'

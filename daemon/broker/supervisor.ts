@@ -1,7 +1,7 @@
 // What the broker and the program that supervises it (systemd) say to each other: sd_notify(3), sd_watchdog_enabled(3),
 // sd_listen_fds(3). Taking the supervisor removes its variables from the environment, so that no child can speak in our name.
 // Without a supervisor everything here does nothing. A message that cannot be sent is told to `onError` and never stops the broker.
-import { errno, koffi, libc, systemError } from './libc.ts'
+import { errno, koffi, libc, systemError } from '../libc.ts'
 
 export interface Supervisor {
   /** Calls are answered from now on. Also ends `reloading()`. */

@@ -1,12 +1,16 @@
-// The disk of the queue, and that of the owner's files, are file systems of a few megabytes, mounted for the test by root.
+// The disk of the queue, and that of the owner's files, are small file systems, mounted for the test by root.
 import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdirSync, readdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
+import { randomBytes } from 'node:crypto'
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
-import { Daemon } from './support/daemon.ts'
+import type { Job } from '../../protocol/job.ts'
+import { Daemon, until } from './support/daemon.ts'
+import { LoopDisk } from './support/loop-disk.ts'
 import { startOrigin } from './support/origin.ts'
 
+const mebibyte = 1024 * 1024
 const skip = process.getuid?.() === 0 && process.platform === 'linux' && mayMount() ? false : 'needs root on Linux to mount a small file system'
 
 function mayMount(): boolean {
@@ -93,4 +97,49 @@ test('a full disk of the owner is a fatal error of the local file, before the by
     await client.call('job.cancel', { jobId: job.id })
     assert.deepEqual(readdirSync(small), [])
   }
+})
+
+test('a large file has its space from the beginning: what no longer fits beside it fails at once, and both take what they need and no more', { skip }, async (t) => {
+  const disk = LoopDisk.make(64)
+  if (typeof disk === 'string') return t.skip(disk)
+  const origin = await startOrigin()
+  const daemon = await Daemon.start()
+  t.after(async () => {
+    await daemon.close()
+    await origin.close()
+    disk.close()
+  })
+  chmodSync(disk.path, 0o777)
+  const free = (): number => statfsSync(disk.path).bavail * statfsSync(disk.path).bsize
+  const body = randomBytes(30 * mebibyte)
+  origin.route('/waits', { body, cutAfter: mebibyte, cut: 'stall' })
+  origin.route('/whole', { body })
+  let client = await daemon.client()
+  const fetched = async (name: string, path: string, states: string[]): Promise<Job> => {
+    const files = [{ remoteName: origin.url(path), localName: join(disk.path, name) }]
+    const { job } = await client.call('job.create', { displayName: name, resume: true, files })
+    return (await client.call('job.wait', { jobId: job.id, states })).job
+  }
+  const before = free()
+  const first = await fetched('first', '/waits', ['transferring'])
+  assert.ok(before - free() >= body.length, 'the space of the first is taken before its bytes have come')
+
+  const left = free()
+  const second = await fetched('second', '/whole', ['error'])
+  assert.deepEqual([second.error?.code, second.progress.bytesTransferred], ['disk-full', 0])
+  assert.ok(left - free() < mebibyte, 'what was refused has taken nothing')
+
+  await client.call('job.suspend', { jobId: first.id })
+  await until(() => before - free() < 3 * mebibyte, 'that a job that rests keeps what has come and no more')
+  await client.call('job.resume', { jobId: first.id })
+  await client.call('job.wait', { jobId: first.id, states: ['transferring'] })
+  await daemon.kill9()
+  origin.route('/waits', { body })
+  await daemon.start()
+  client = await daemon.client()
+  await client.call('job.wait', { jobId: first.id, states: ['transferred'] })
+  await client.call('job.complete', { jobId: first.id })
+  assert.deepEqual(readFileSync(join(disk.path, 'first')), body)
+  await client.call('job.cancel', { jobId: second.id })
+  assert.deepEqual(readdirSync(disk.path).sort(), ['first', 'lost+found'])
 })

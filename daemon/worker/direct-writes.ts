@@ -1,9 +1,10 @@
 // Writes past the page cache. The bytes of a large file go from our buffer to the disk and are flushed a moment later anyway; through
 // the cache they would be copied once more, cost twice and more of the processor time, and push out what others have there. Linux, on
-// the file systems that are named here; everywhere else, and where it turns out not to work or to hold us up, nothing is taken and
+// ext4, where it was measured (NFS, say, waits for each write); everywhere else, and where it turns out not to work or to hold us up, nothing is taken and
 // the caller writes as usual. The invariant: what it says it took is written, though not flushed; both ways may be mixed.
-import { closeSync, constants, openSync, statfsSync, writeSync } from 'node:fs'
+import { closeSync, constants, openSync, writeSync } from 'node:fs'
 import { codeOf } from './failure-from.ts'
+import { isExt4, pathOf } from './open-file.ts'
 
 // Part of every Node, and missing in its types.
 declare global {
@@ -15,8 +16,6 @@ declare global {
   }
 }
 
-/** ext4, on which it was measured. Others take such writes too, but NFS, say, waits for each. */
-const fileSystems: ReadonlySet<number> = new Set([0xef53])
 /** The largest block that disks commonly have. Place, length and address of a write must be multiples of it. */
 export const blockBytes = 4096
 /** The process waits for these writes, so a slow disk is left to the cache. */
@@ -69,11 +68,8 @@ export class DirectWrites {
 }
 
 function openDirect(fd: number): number | null {
-  if (process.platform !== 'linux') return null
-  // A path that leads to the very file, whatever its name is now.
-  const path = `/proc/self/fd/${fd}`
   try {
-    return fileSystems.has(statfsSync(path).type) ? openSync(path, constants.O_WRONLY | constants.O_DIRECT) : null
+    return isExt4(fd) ? openSync(pathOf(fd), constants.O_WRONLY | constants.O_DIRECT) : null
   } catch (error) {
     // Whatever the system has against it: the file itself is open.
     if (codeOf(error) === 'unknown') throw error

@@ -6,8 +6,9 @@ import { failure } from '../../protocol/failures.ts'
 import type { ResumePoint } from '../link/messages.ts'
 import { Coverage, type Stretch } from './coverage.ts'
 import { DirectWrites } from './direct-writes.ts'
-import { codeOf, raise } from './failure-from.ts'
+import { codeOf, localFailure, raise } from './failure-from.ts'
 import type { Folder } from './folders.ts'
+import { reserveSpace } from './reserve-space.ts'
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDWR } = constants
 
@@ -25,6 +26,8 @@ export class PartialFile {
   #written: Coverage
   #durable: Coverage
   #isNamed: boolean
+  /** So many bytes from the start on have their place on the disk. */
+  #reserved = 0
   /** Counts new starts, so that a flush that began before one vouches for nothing after it. */
   #starts = 0
   #flushing: Promise<void> | null = null
@@ -50,7 +53,8 @@ export class PartialFile {
       if (!isNew) refuseForeign(stats, isKnown)
       const durable = new Coverage(isKnown ? resumePoint.durable : []).upTo(stats.size)
       if (!isNew && durable.bytes === 0) return PartialFile.#openAnew(folder, name, fd, durable)
-      if (stats.size !== durable.end) ftruncateSync(fd, durable.end)
+      // Also where that is its size: a killed process leaves the space that it had taken beyond the end.
+      if (!isNew) ftruncateSync(fd, durable.end)
       return new PartialFile(folder.acquire(), name, fd, stats, durable, isNew)
     } catch (error) {
       close(fd)
@@ -118,15 +122,27 @@ export class PartialFile {
     this.#fd = fd
     this.#inode = inodeOf(fstatSync(this.#fd))
     this.#isNamed = false
+    this.#reserved = 0
     this.#written = new Coverage()
     this.#durable = new Coverage()
     this.#starts += 1
   }
 
-  /** Would `bytes` more fit on the disk? Where the system does not know, yes. */
-  hasRoomFor(bytes: number): boolean {
+  /**
+   * Sees to it that the file can have `bytes` bytes, `missing` of which are still to be written. Asks first, since taking more than
+   * there is would fill the disk for everybody until it fails. Throws `disk-full` or `quota-exceeded`; then nothing is taken.
+   */
+  reserve(bytes: number, missing: number): void {
+    if (bytes <= this.#reserved) return
     const { blocks, bavail, bsize } = statfsSync(this.folder.child('.'))
-    return blocks === 0 || bavail * bsize >= bytes
+    // Where the system does not know how many there are, there is nothing to be asked.
+    if (blocks > 0 && bavail * bsize < missing) raise(failure('disk-full', 'There is not enough space on the disk of the local name.'))
+    try {
+      if (reserveSpace(this.#fd, bytes)) this.#reserved = bytes
+    } catch (error) {
+      this.#cut()
+      raise(localFailure(error))
+    }
   }
 
   /** Flushes what was written when it was called, and the file's name; shares a flush that runs already. */
@@ -151,10 +167,27 @@ export class PartialFile {
     await this.#flushing?.catch((error: unknown) => codeOf(error))
     this.#direct?.close()
     for (const fd of this.#replaced) close(fd)
+    this.#giveBack()
     // Only where nothing is left to be written can closing not wait for the disk; then a thread would cost more than it saves.
     if (this.#durable.bytes === this.#written.bytes) closeSync(this.#fd)
     else close(this.#fd)
     this.folder.release()
+  }
+
+  /** What was taken and not used. A disk that fails at this keeps it until the next attempt. */
+  #giveBack(): void {
+    if (this.#reserved <= this.#written.end) return
+    try {
+      this.#cut()
+    } catch (error) {
+      if (codeOf(error) === 'unknown') throw error
+    }
+  }
+
+  /** To what was written; beyond it space may have been taken. */
+  #cut(): void {
+    ftruncateSync(this.#fd, this.#written.end)
+    this.#reserved = 0
   }
 
   async #flush(): Promise<void> {

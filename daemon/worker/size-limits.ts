@@ -4,13 +4,13 @@ import { raise } from './failure-from.ts'
 import type { PartialFile } from './partial-file.ts'
 
 /** Below this a full disk is noticed soon enough by writing. */
-const worthCheckingRoom = 1024 * 1024
+const worthReserving = 1024 * 1024
 
-/** Gives how many bytes are missing; `null`: not known. Throws `maximum-download-bytes` or `disk-full`. */
+/** Gives how many bytes are missing; `null`: not known. Throws `maximum-download-bytes`, or what `reserve` does. */
 export function missingOf(file: PartialFile, total: number | null, here: number, maximumBytes: number | null): number | null {
   if (total === null) return null
   if (maximumBytes !== null && total > maximumBytes) raise(failure('maximum-download-bytes', 'The file is larger than the job allows.'))
   const missing = total - here
-  if (missing >= worthCheckingRoom && !file.hasRoomFor(missing)) raise(failure('disk-full', 'There is not enough space on the disk of the local name.'))
+  if (missing >= worthReserving) file.reserve(total, missing)
   return missing
 }

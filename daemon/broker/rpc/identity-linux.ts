@@ -1,7 +1,7 @@
 // Linux: SO_PEERCRED and SO_PEERGROUPS (socket(7), unix(7)). Refuses the uid that stands for "nobody here": a caller from another
 // user namespace. Every length and errno is checked; an option number that means something else on an odd architecture fails by length.
 import { readFileSync } from 'node:fs'
-import { errno, koffi, libc, systemError } from '../libc.ts'
+import { errno, koffi, libc, systemError } from '../../libc.ts'
 import type { Identity } from './peer-identity.ts'
 
 const socketLevel = 1

@@ -1,7 +1,7 @@
 // macOS: LOCAL_PEERCRED (struct xucred: uid and up to 16 groups, the first the primary one) and LOCAL_PEERPID, from <sys/un.h>.
 // Written from the headers, NOT RUN on a Mac yet. Every length, version and errno is checked, so that a mistake here refuses
 // connections and lets nobody in.
-import { libc, systemError } from '../libc.ts'
+import { libc, systemError } from '../../libc.ts'
 import type { Identity } from './peer-identity.ts'
 
 const localLevel = 0

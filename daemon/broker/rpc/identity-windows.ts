@@ -2,7 +2,7 @@
 // handle of its own pipes, so as things are `identify` refuses every connection there; a listener that makes its pipes itself and
 // gives Node their descriptors (and sets a security descriptor, which Node cannot either) gets an answer from this file.
 // The process is opened before the pipe is asked again, so that a pid that was given anew in between is noticed.
-import { koffi } from '../libc.ts'
+import { koffi } from '../../libc.ts'
 import type { Identity } from './peer-identity.ts'
 
 const queryLimitedInformation = 0x1000

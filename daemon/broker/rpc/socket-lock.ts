@@ -2,7 +2,7 @@
 // lets go of it when its holder dies, however that happens. The file is removed at the end; whoever locks a file makes sure afterwards
 // that it is still the one under that name, so that nobody holds a lock which others no longer see.
 import { closeSync, constants, fstatSync, lstatSync, openSync, unlinkSync } from 'node:fs'
-import { errno, koffi, libc, systemError } from '../libc.ts'
+import { errno, koffi, libc, systemError } from '../../libc.ts'
 
 export interface SocketLock {
   /** May be called twice. */

@@ -1,7 +1,7 @@
 // The system's user and group databases, asked through the C library (getpwuid_r(3), getgrnam_r(3)). The calls run on libuv's pool,
 // and grow their buffer as they say. The structure of macOS is written from its headers and NOT RUN there yet; on Windows there is no
 // such call, and the accounts of callers will have to come from their tokens.
-import { errno, koffi, libc, systemError } from '../libc.ts'
+import { errno, koffi, libc, systemError } from '../../libc.ts'
 import type { Account } from './account-record.ts'
 
 const firstBufferBytes = 4096

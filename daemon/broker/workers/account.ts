@@ -4,7 +4,7 @@
 import { accountFromFile, groupIdFromFile } from './account-files.ts'
 import { accountFromSystem, groupIdFromSystem } from './account-system.ts'
 import type { Account } from './account-record.ts'
-import { libc } from '../libc.ts'
+import { libc } from '../../libc.ts'
 
 const rememberedMs = 60_000
 const rememberedAtMost = 4096

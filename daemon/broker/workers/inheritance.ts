@@ -1,7 +1,7 @@
 // Keeps what the broker itself inherited from whoever started it out of its workers: Node marks only the first few descriptors as
 // close-on-exec. What Node opens later is marked from birth, so once is enough. Must run before the first worker is started.
 import { readdirSync } from 'node:fs'
-import { errno, koffi, libc, systemError } from '../libc.ts'
+import { errno, koffi, libc, systemError } from '../../libc.ts'
 
 const setDescriptorFlags = 2
 const closeOnExec = 1

@@ -25,6 +25,7 @@ export const errno = {
   isWouldBlock: (number: number): boolean => number === koffi().os.errno['EWOULDBLOCK'] || number === koffi().os.errno['EAGAIN'],
   isInterrupted: (number: number): boolean => number === koffi().os.errno['EINTR'],
   isBadDescriptor: (number: number): boolean => number === koffi().os.errno['EBADF'],
+  isFull: (number: number): boolean => number === koffi().os.errno['ENOSPC'] || number === koffi().os.errno['EDQUOT'],
   isNoSuchEntry: (number: number): boolean => number === koffi().os.errno['ENOENT'] || number === koffi().os.errno['ESRCH'],
 }
 

@@ -1,0 +1,21 @@
+// Takes space on the disk for a file before its bytes come, so that what was begun can be ended whoever else writes meanwhile. Linux on
+// ext4, where it was tried: tmpfs would fill the pages with zeros first. Elsewhere nothing is taken. The invariant: the size of
+// the file stays what it is; only cutting it to that size gives back what was taken.
+import { errno, koffi, libc, systemError } from '../libc.ts'
+import { isExt4 } from './open-file.ts'
+
+const keepSize = 1
+
+type Fallocate = (fd: number, mode: number, offset: number, length: number) => number
+let fallocate: Fallocate | null = null
+
+/** Was space taken for all of the first `bytes`? Throws what the system says of a full disk; then some of it may be taken. */
+export function reserveSpace(fd: number, bytes: number): boolean {
+  if (!isExt4(fd)) return false
+  fallocate ??= libc().func('int fallocate(int fd, int mode, int64_t offset, int64_t length)') as Fallocate
+  if (fallocate(fd, keepSize, 0, bytes) === 0) return true
+  const number = koffi().errno()
+  if (errno.isFull(number)) throw systemError('fallocate', number)
+  // Whatever it has against it, writing will tell.
+  return false
+}
