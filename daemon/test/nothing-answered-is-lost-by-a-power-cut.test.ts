@@ -12,8 +12,8 @@ import { startMixedOrigin } from './support/mixed-origin.ts'
 import { Chance, rounds, seed } from './support/seed.ts'
 import { remembersAll, Session } from './support/session.ts'
 
-/** What each round leaves there stays until the end. */
-const disk = LoopDisk.make(256 + 16 * rounds(4))
+/** What each round leaves there stays until the end; the image takes only what is written. */
+const disk = LoopDisk.make(256 + 64 * rounds(4))
 const skip = typeof disk === 'string' ? disk : false
 const { origin, paths, bodies } = await startMixedOrigin()
 const mebibyte = 1024 * 1024

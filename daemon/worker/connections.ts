@@ -6,8 +6,9 @@ import { setFlagsFromString } from 'node:v8'
 import { Wire } from './wire.ts'
 
 const keptPerOrigin = 16
-/** Below the five seconds after which common servers close. */
-const keptForMs = 4000
+/** Together below the five seconds after which common servers close. */
+const keptForMs = 3500
+const sweepMs = 500
 const largestHead = 64 * 1024
 const rememberedSessions = 100
 
@@ -17,6 +18,7 @@ export class Connection {
   readonly client: Client
   /** Answers that came over it; a kept connection may turn out to be dead. */
   answers = 0
+  idleSince = 0
 
   constructor(origin: string, wire: Wire, createClient: typeof Client) {
     this.origin = origin
@@ -41,13 +43,13 @@ export class Connection {
 
 export class Connections {
   readonly #idle = new Map<string, Connection[]>()
-  readonly #timers = new Map<Connection, NodeJS.Timeout>()
   readonly #sessions = new Map<string, Buffer>()
   readonly #atWork = new Map<string, number>()
   #authorities: readonly string[] = []
   /** Made when the first secure connection needs it: reading some hundred certificates costs time and memory. */
   #trust: SecureContext | null = null
-  #createClient: Promise<typeof Client> | null = null
+  #createClient: typeof Client | null = null
+  #sweeper: NodeJS.Timeout | null = null
 
   trust(certificateAuthorities: readonly string[]): void {
     this.#authorities = certificateAuthorities
@@ -61,24 +63,31 @@ export class Connections {
     return this.#atWork.get(origin) ?? 0
   }
 
-  /** Counts a request while it is under way. */
-  async during<T>(origin: string, act: () => Promise<T>): Promise<T> {
+  /** A request to that server begins; `requestEnded` counts it out again. */
+  requestBegins(origin: string): void {
     this.#atWork.set(origin, this.atWork(origin) + 1)
-    try {
-      return await act()
-    } finally {
-      const left = this.atWork(origin) - 1
-      if (left > 0) this.#atWork.set(origin, left)
-      else this.#atWork.delete(origin)
-    }
   }
 
-  async take(url: URL, signal: AbortSignal): Promise<Connection> {
-    const { origin } = url
-    for (let kept = this.#takeIdle(origin); kept; kept = this.#takeIdle(origin)) {
+  requestEnded(origin: string): void {
+    const left = this.atWork(origin) - 1
+    if (left > 0) this.#atWork.set(origin, left)
+    else this.#atWork.delete(origin)
+  }
+
+  /** One that was kept, if there is any. */
+  takeKept(origin: string): Connection | null {
+    const idle = this.#idle.get(origin) ?? []
+    for (let kept = idle.pop(); kept; kept = idle.pop()) {
+      kept.wire.onIdleEnd = null
       if (kept.wire.isOpen) return kept
       kept.close()
     }
+    return null
+  }
+
+  /** Makes a new one. Rejects with what the system or TLS says, or the reason of `signal`. */
+  async open(url: URL, signal: AbortSignal): Promise<Connection> {
+    const { origin } = url
     const secure = url.protocol === 'https:'
     const host = url.hostname.replace(/^\[|\]$/g, '')
     const port = url.port === '' ? (secure ? 443 : 80) : Number(url.port)
@@ -98,50 +107,51 @@ export class Connections {
     return this.#trust ??= createSecureContext({ ca: [...rootCertificates, ...this.#authorities] })
   }
 
-  #loadClient(): Promise<typeof Client> {
+  async #loadClient(): Promise<typeof Client> {
     // Its parser is WebAssembly, and optimising that takes thirty megabytes and more time than heads ever take.
     setFlagsFromString('--liftoff-only')
     // By its default export, which is all that a package in the older module format has once it is in a bundle.
-    return this.#createClient ??= import('undici').then((undici) => undici.default.Client)
+    return this.#createClient ??= (await import('undici')).default.Client
   }
 
   /** Takes a connection back whose answer was read to the end. */
-  async keep(connection: Connection): Promise<void> {
-    let fresh = connection
-    if (connection.client.destroyed) {
-      // A tapped body has used the client up, but not the wire.
-      fresh = new Connection(connection.origin, connection.wire, await this.#loadClient())
-      fresh.answers = connection.answers
-    }
+  keep(connection: Connection): void {
+    const fresh = this.#usable(connection)
     const idle = this.#idle.get(fresh.origin) ?? []
     if (!fresh.wire.isOpen || idle.length >= keptPerOrigin) return fresh.close()
-    this.#idle.set(fresh.origin, [...idle, fresh])
+    idle.push(fresh)
+    this.#idle.set(fresh.origin, idle)
+    fresh.idleSince = performance.now()
     fresh.wire.onIdleEnd = () => this.#drop(fresh)
-    this.#timers.set(fresh, setTimeout(() => this.#drop(fresh), keptForMs))
+    this.#sweeper ??= setInterval(() => this.#sweep(performance.now() - keptForMs), sweepMs)
   }
 
   close(): void {
-    for (const connection of [...this.#timers.keys()]) this.#drop(connection)
+    this.#sweep(Infinity)
   }
 
-  #takeIdle(origin: string): Connection | null {
-    const connection = this.#idle.get(origin)?.at(-1)
-    if (!connection) return null
-    this.#forget(connection)
-    return connection
+  /** A tapped body has used the client up, but not the wire. */
+  #usable(connection: Connection): Connection {
+    if (!connection.client.destroyed || !this.#createClient) return connection
+    const fresh = new Connection(connection.origin, connection.wire, this.#createClient)
+    fresh.answers = connection.answers
+    return fresh
+  }
+
+  /** Closes those that have been idle since then or longer. */
+  #sweep(before: number): void {
+    for (const connection of [...this.#idle.values()].flat()) if (connection.idleSince <= before) this.#drop(connection)
+    for (const [origin, idle] of this.#idle) if (idle.length === 0) this.#idle.delete(origin)
+    if (this.#idle.size > 0 || !this.#sweeper) return
+    clearInterval(this.#sweeper)
+    this.#sweeper = null
   }
 
   #drop(connection: Connection): void {
-    this.#forget(connection)
-    connection.close()
-  }
-
-  #forget(connection: Connection): void {
+    const idle = this.#idle.get(connection.origin) ?? []
+    const at = idle.indexOf(connection)
+    if (at >= 0) idle.splice(at, 1)
     connection.wire.onIdleEnd = null
-    clearTimeout(this.#timers.get(connection))
-    this.#timers.delete(connection)
-    const left = (this.#idle.get(connection.origin) ?? []).filter((other) => other !== connection)
-    if (left.length > 0) this.#idle.set(connection.origin, left)
-    else this.#idle.delete(connection.origin)
+    connection.close()
   }
 }

@@ -43,7 +43,8 @@ export async function askFor(ask: Ask, connections: Connections): Promise<Outcom
   let { target } = ask
   for (let hops = 0; ; hops++) {
     const { origin } = target.url
-    const judgement = await connections.during(origin, () => askOnce(ask, target, hops, connections))
+    connections.requestBegins(origin)
+    const judgement = await askOnce(ask, target, hops, connections).finally(() => connections.requestEnded(origin))
     if (judgement.kind === 'body') return { kind: 'received' }
     if (judgement.kind === 'start-over') return judgement
     if (judgement.kind === 'failure') raise(judgement.failure)
@@ -58,7 +59,7 @@ async function askOnce(ask: Ask, target: Target, hops: number, connections: Conn
     let connection: Connection | null = null
     try {
       ask.onLimit(connectLimitMs)
-      connection = await connections.take(target.url, ask.signal)
+      connection = connections.takeKept(target.url.origin) ?? await connections.open(target.url, ask.signal)
       ask.onLimit(headLimitMs)
       return await askOver(connection, ask, target, hops, connections)
     } catch (error) {
@@ -94,7 +95,7 @@ async function askOver(connection: Connection, ask: Ask, target: Target, hops: n
     onBytes: ask.onBytes,
     signal: ask.signal,
   })
-  if (mayKeep) await connections.keep(connection)
+  if (mayKeep) connections.keep(connection)
   else connection.close()
   return judgement ?? raise(transportFailure(null, target.url.host))
 }

@@ -8,7 +8,8 @@ export type HeaderValue = { readonly kind: 'none' } | { readonly kind: 'many' } 
 export function headerValue(headers: AnswerHeaders, name: string): HeaderValue {
   const value = headers[name]
   if (value === undefined) return { kind: 'none' }
-  const values = new Set((typeof value === 'string' ? [value] : value).map((each) => each.trim()))
+  if (typeof value === 'string') return { kind: 'one', value: value.trim() }
+  const values = new Set(value.map((each) => each.trim()))
   const [first] = values
   if (first === undefined) return { kind: 'none' }
   return values.size === 1 ? { kind: 'one', value: first } : { kind: 'many' }

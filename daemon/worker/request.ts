@@ -61,8 +61,10 @@ export function isFailure(value: Target | Failure): value is Failure {
 
 function targetOf(url: URL, method: string, headers: Readonly<Record<string, string>>): Target {
   const { username, password } = url
-  url.username = url.password = url.hash = ''
+  // Setting a part parses the whole anew, also where there is none.
+  if (url.hash !== '') url.hash = ''
   if (username === '' && password === '') return { url, method, headers }
+  url.username = url.password = ''
   const secret = Buffer.from(`${decode(username)}:${decode(password)}`).toString('base64')
   return { url, method, headers: { authorization: `Basic ${secret}`, ...headers } }
 }

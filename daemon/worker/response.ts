@@ -83,12 +83,16 @@ function isStrong(etag: string | null): boolean {
   return etag !== null && etag.startsWith('"')
 }
 
-function validatorOf(headers: AnswerHeaders): Validator {
+function versionOf(headers: AnswerHeaders): { readonly validator: Validator; readonly modifiedAt: number | null } {
   const etag = headerValue(headers, 'etag')
   const modified = headerValue(headers, 'last-modified')
+  const modifiedAt = modified.kind === 'one' && modified.value.length <= 128 ? parseDate(modified.value) : null
   return {
-    etag: etag.kind === 'one' && etag.value.length <= 4096 && /^(W\/)?"[^"\x00-\x20]*"$/.test(etag.value) ? etag.value : null,
-    lastModified: modified.kind === 'one' && modified.value.length <= 128 && parseDate(modified.value) !== null ? modified.value : null,
+    validator: {
+      etag: etag.kind === 'one' && etag.value.length <= 4096 && /^(W\/)?"[^"\x00-\x20]*"$/.test(etag.value) ? etag.value : null,
+      lastModified: modified.kind === 'one' && modifiedAt !== null ? modified.value : null,
+    },
+    modifiedAt,
   }
 }
 
@@ -118,9 +122,8 @@ function framingOf(head: AnswerHead): Framing | string {
 
 function judgeWhole(asked: Asked, head: AnswerHead, framing: Framing): Judgement {
   if (headerValue(head.headers, 'content-range').kind !== 'none') return invalid('The server sent the whole file and a range at once.')
-  const validator = validatorOf(head.headers)
   if (asked.rangesOnly) {
-    const changed = asked.known !== null && !isSameVersion(asked.known.validator, validator)
+    const changed = asked.known !== null && !isSameVersion(asked.known.validator, versionOf(head.headers).validator)
     return changed
       ? { kind: 'start-over', why: 'the remote file has changed' }
       : failed(failure('insufficient-range-support', 'The server sent the whole file where a range was asked for.', { httpStatus: head.status }))
@@ -152,7 +155,7 @@ function partFault(asked: Asked, head: AnswerHead, framing: Framing): PartFault 
   if (range === null) return contradiction('The server sent a part without saying which.')
   const { known } = asked
   if (known) {
-    if (!isSameVersion(known.validator, validatorOf(head.headers))) return { kind: 'changed', why: 'the remote file has changed' }
+    if (!isSameVersion(known.validator, versionOf(head.headers).validator)) return { kind: 'changed', why: 'the remote file has changed' }
     if (range.total !== null && known.bytesTotal !== null && range.total !== known.bytesTotal) return { kind: 'changed', why: 'the size of the remote file has changed' }
   }
   const bytesTotal = range.total ?? known?.bytesTotal ?? null
@@ -170,9 +173,7 @@ function partFault(asked: Asked, head: AnswerHead, framing: Framing): PartFault 
 }
 
 function body(head: AnswerHead, framing: Framing, place: { from: number; length: number | null; bytesTotal: number | null }): Judgement {
-  const validator = validatorOf(head.headers)
-  const modifiedAt = validator.lastModified === null ? null : parseDate(validator.lastModified)
-  return { kind: 'body', framing: framing.kind, validator, modifiedAt, ...place }
+  return { kind: 'body', framing: framing.kind, ...versionOf(head.headers), ...place }
 }
 
 function refused(head: AnswerHead, now: number): Judgement {

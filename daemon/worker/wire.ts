@@ -4,8 +4,9 @@
 // facade: from then on the bytes land in the tap's own buffer. After it the wire may get a new facade.
 // The invariant: every byte goes to exactly one of them, in order; nothing is switched while the facade holds bytes.
 import { connect as connectPlain, type Socket } from 'node:net'
-import { Duplex } from 'node:stream'
+import type { Duplex } from 'node:stream'
 import { connect as connectSecure, type ConnectionOptions, type SecureContext } from 'node:tls'
+import { Facade } from './facade.ts'
 import { ReadPace } from './read-pace.ts'
 
 export interface Tap {
@@ -29,7 +30,6 @@ export interface Endpoint {
 
 /** While heads are read all wires share one buffer: what lands there is copied before the next read. */
 let headBuffer: Buffer | null = null
-const facadeHighWaterMark = 256 * 1024
 
 export class Wire {
   #socket: Socket
@@ -137,7 +137,7 @@ export class Wire {
   }
 
   #received(count: number, buffer: Uint8Array): boolean {
-    if (this.#waitingTap && this.#facade?.readableLength === 0) this.#switch(this.#waitingTap)
+    if (this.#waitingTap && this.#facade?.isEmpty) this.#switch(this.#waitingTap)
     if (this.#tap) {
       if (this.#room) this.#tap.filled(count)
       else this.#tap.take(Buffer.from(buffer.buffer, buffer.byteOffset, count))
@@ -152,7 +152,8 @@ export class Wire {
       return false
     }
     this.lastFed = bytes
-    return this.#facade.push(bytes)
+    this.#facade.feed(bytes)
+    return true
   }
 
   /** Leaves the socket alone for as long as its pace says; `false` stops the reading. */
@@ -175,12 +176,12 @@ export class Wire {
   #ended(error: Error | null): void {
     if (this.#end) return
     this.#end = { error }
-    const tap = this.#tap ?? (this.#facade?.readableLength === 0 ? this.#waitingTap : null)
+    const tap = this.#tap ?? (this.#facade?.isEmpty ? this.#waitingTap : null)
     if (tap) {
       this.#tap = tap
       tap.ended(error)
     } else if (error) this.#facade?.destroy(error)
-    else this.#facade?.push(null)
+    else this.#facade?.finish()
     this.onIdleEnd?.()
   }
 }
@@ -195,33 +196,6 @@ function hideContinue(bytes: Buffer): void {
     const end = bytes.indexOf('\r\n\r\n', at)
     if (end === -1) return
     at = end + 4
-  }
-}
-
-/** What the HTTP client takes for its socket. */
-class Facade extends Duplex {
-  readonly #socket: Socket
-  readonly #onDestroy: (facade: Facade) => void
-
-  constructor(socket: Socket, onDestroy: (facade: Facade) => void) {
-    super({ readableHighWaterMark: facadeHighWaterMark, allowHalfOpen: true })
-    this.#socket = socket
-    this.#onDestroy = onDestroy
-    // The client listens while it uses the facade; afterwards errors concern nobody.
-    this.on('error', () => {})
-  }
-
-  override _read(): void {
-    this.#socket.resume()
-  }
-
-  override _write(chunk: Buffer, encoding: BufferEncoding, done: (error?: Error | null) => void): void {
-    this.#socket.write(chunk, encoding, done)
-  }
-
-  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
-    this.#onDestroy(this)
-    done(error)
   }
 }
 
