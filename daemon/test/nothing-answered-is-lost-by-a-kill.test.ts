@@ -5,22 +5,20 @@ import { after, test } from 'node:test'
 import { Daemon } from './support/daemon.ts'
 import { judge } from './support/judge.ts'
 import { startMixedOrigin } from './support/mixed-origin.ts'
-import { Chance, rounds, seed } from './support/seed.ts'
+import { Chance, rounds, seed, sessions } from './support/seed.ts'
 import { remembersAll, Session } from './support/session.ts'
 
 const { origin, paths, bodies } = await startMixedOrigin()
-const daemon = await Daemon.start({ config: `${remembersAll}[transfer]\nbackgroundSlots = 8\n\n[callbacks]\nretrySeconds = 0.1\n` })
-after(async () => {
-  await daemon.close()
-  await origin.close()
-})
+after(() => origin.close())
 
-test('after kill -9 at any moment all that was answered holds', async (t) => {
-  t.diagnostic(`seed ${seed}`)
-  const chance = new Chance(seed)
+for (const { number, name, rounds: count } of sessions(rounds(6))) test(`after kill -9 at any moment all that was answered holds${name}`, async (t) => {
+  t.diagnostic(`seed ${seed + number}`)
+  const chance = new Chance(seed + number)
+  const daemon = await Daemon.start({ config: `${remembersAll}[transfer]\nbackgroundSlots = 8\n\n[callbacks]\nretrySeconds = 0.1\n` })
+  t.after(() => daemon.close())
   const session = new Session({ origin, paths, folder: daemon.files, chance })
   let slowestMs = 0
-  for (let round = 0; round < rounds(6); round++) {
+  for (let round = 0; round < count; round++) {
     const victim = chance.of(['daemon', 'daemon', 'worker', 'both'] as const)
     const program = await session.connect(daemon.socket)
     const afterMs = chance.below(2500)
@@ -38,12 +36,12 @@ test('after kill -9 at any moment all that was answered holds', async (t) => {
     if (victim !== 'worker') await daemon.start()
     slowestMs = Math.max(slowestMs, performance.now() - from)
     const witness = await session.connect(daemon.socket)
-    assert.deepEqual(await judge(session, witness, bodies), [], `seed ${seed}, round ${round}, ${victim} after ${afterMs} ms`)
+    assert.deepEqual(await judge(session, witness, bodies), [], `seed ${seed + number}, round ${round}, ${victim} after ${afterMs} ms`)
     witness.close()
   }
   const program = await session.connect(daemon.socket)
   await session.finish(program)
-  assert.deepEqual(await judge(session, program, bodies), [], `seed ${seed}, at the end`)
+  assert.deepEqual(await judge(session, program, bodies), [], `seed ${seed + number}, at the end`)
   program.close()
   t.diagnostic(`${session.notes.length} jobs, ${session.answered} answers, slowest start ${Math.round(slowestMs)} ms`)
   assert.doesNotMatch(daemon.said, /damaged|"a defect/)

@@ -2,18 +2,18 @@
 // what was flushed is not fetched again, and a brand-new queue can be opened.
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, readFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { Daemon, until } from './support/daemon.ts'
 import { judge } from './support/judge.ts'
 import { LoopDisk } from './support/loop-disk.ts'
 import { startMixedOrigin } from './support/mixed-origin.ts'
-import { Chance, rounds, seed } from './support/seed.ts'
+import { Chance, longestSession, rounds, seed, sessions } from './support/seed.ts'
 import { remembersAll, Session } from './support/session.ts'
 
-/** What each round leaves there stays until the end; the image takes only what is written. */
-const disk = LoopDisk.make(256 + 64 * rounds(4))
+/** What each round leaves there stays until its session ends; the image takes only what is written. */
+const disk = LoopDisk.make(256 + 64 * Math.min(rounds(4), longestSession))
 const skip = typeof disk === 'string' ? disk : false
 const { origin, paths, bodies } = await startMixedOrigin()
 const mebibyte = 1024 * 1024
@@ -50,15 +50,15 @@ function end(pid: number): void {
   }
 }
 
-test('after a power cut at any moment all that was answered holds', { skip }, async (t) => {
-  t.diagnostic(`seed ${seed}`)
-  const chance = new Chance(seed)
-  const { state, files } = place('mixed')
+for (const { number, name, rounds: count } of sessions(rounds(4))) test(`after a power cut at any moment all that was answered holds${name}`, { skip }, async (t) => {
+  t.diagnostic(`seed ${seed + number}`)
+  const chance = new Chance(seed + number)
+  const { state, files } = place(`mixed-${number}`)
   const daemon = Daemon.make({ config: `${remembersAll}[transfer]\nbackgroundSlots = 8\n\n[callbacks]\nretrySeconds = 0.1\n`, state })
   t.after(() => daemon.close())
   const session = new Session({ origin, paths, folder: files, chance, expected })
   await daemon.start()
-  for (let round = 0; round < rounds(4); round++) {
+  for (let round = 0; round < count; round++) {
     const program = await session.connect(daemon.socket)
     const running = session.run(program)
     const afterMs = chance.below(2500)
@@ -69,15 +69,17 @@ test('after a power cut at any moment all that was answered holds', { skip }, as
     await running
     await daemon.start()
     const witness = await session.connect(daemon.socket)
-    assert.deepEqual(await judge(session, witness, bodies), [], `seed ${seed}, round ${round}, cut after ${afterMs} ms`)
+    assert.deepEqual(await judge(session, witness, bodies), [], `seed ${seed + number}, round ${round}, cut after ${afterMs} ms`)
     witness.close()
   }
   const program = await session.connect(daemon.socket)
   await session.finish(program)
-  assert.deepEqual(await judge(session, program, bodies), [], `seed ${seed}, at the end`)
+  assert.deepEqual(await judge(session, program, bodies), [], `seed ${seed + number}, at the end`)
   program.close()
   t.diagnostic(`${session.notes.length} jobs, ${session.answered} answers`)
   assert.doesNotMatch(daemon.said, /is damaged|"a defect/)
+  await daemon.close()
+  for (const folder of [state, files]) rmSync(folder, { recursive: true })
 })
 
 test('a queue that is cut in its first second opens', { skip }, async (t) => {

@@ -6,6 +6,19 @@ export function rounds(few: number): number {
   return Number(process.env['BACKHAUL_TORTURE_ROUNDS'] ?? few)
 }
 
+/**
+ * What is to be judged after each round grows with every round, so many rounds are several sessions, each from nothing. `number`
+ * counts from 0, and is to be added to the seed.
+ */
+export function sessions(allRounds: number): { readonly number: number; readonly name: string; readonly rounds: number }[] {
+  const count = Math.ceil(allRounds / longestSession)
+  return Array.from({ length: count }, (_, number) => ({
+    number, name: count === 1 ? '' : ` (session ${number + 1} of ${count})`, rounds: Math.min(longestSession, allRounds - number * longestSession),
+  }))
+}
+
+export const longestSession = 40
+
 export class Chance {
   #state: number
 
