@@ -1,25 +1,10 @@
 import assert from 'node:assert/strict'
-import { after, afterEach, test } from 'node:test'
+import { test } from 'node:test'
 import { Daemon, roomForJobs, until } from './support/daemon.ts'
-import { startOrigin } from './support/origin.ts'
 import { Program, refuse, settledJob, silence, startJob } from './support/program.ts'
+import { openService } from './support/service.ts'
 
-const daemon = await Daemon.start({ config: roomForJobs + '[callbacks]\nretrySeconds = 0.02\nretryMaximumSeconds = 0.1\n' })
-const origin = await startOrigin()
-origin.route('/file', { body: Buffer.alloc(500, 7) })
-origin.route('/missing', { status: 404 })
-const open: Program[] = []
-afterEach(() => { for (const program of open.splice(0)) program.close() })
-after(async () => {
-  await origin.close()
-  await daemon.close()
-})
-
-function program(): Program {
-  const made = Program.open(daemon.socket)
-  open.push(made)
-  return made
-}
+const { daemon, origin, program } = await openService(roomForJobs + '[callbacks]\nretrySeconds = 0.02\nretryMaximumSeconds = 0.1\n')
 const threeFiles = { urls: ['a', 'b', 'c'].map((name) => `${origin.url('/file')}?${name}`), folder: daemon.files, events: ['transferred', 'error', 'file-transferred'] as const }
 const oneFile = { urls: [origin.url('/file')], folder: daemon.files }
 

@@ -1,29 +1,14 @@
 import assert from 'node:assert/strict'
 import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, afterEach, test } from 'node:test'
+import { test } from 'node:test'
 import { Daemon, until } from './support/daemon.ts'
-import { startOrigin } from './support/origin.ts'
 import { Program, refuse, settledJob, startJob } from './support/program.ts'
+import { openService } from './support/service.ts'
 import { onlyRoot, openUsers } from './support/users.ts'
 
 const config = '[callbacks]\nretrySeconds = 0.02\nretryMaximumSeconds = 0.05\n'
-const daemon = await Daemon.start({ config })
-const origin = await startOrigin()
-origin.route('/file', { body: Buffer.alloc(100, 1) })
-origin.route('/missing', { status: 404 })
-const open: Program[] = []
-afterEach(() => { for (const program of open.splice(0)) program.close() })
-after(async () => {
-  await origin.close()
-  await daemon.close()
-})
-
-function program(): Program {
-  const made = Program.open(daemon.socket)
-  open.push(made)
-  return made
-}
+const { daemon, origin, program } = await openService(config)
 
 /** A program that writes a line for each of its runs, then does what is said. */
 function script(name: string, then: string, folder: string = daemon.files): { path: string; runs: () => string[] } {
@@ -131,15 +116,15 @@ socket.once('data', () => process.exit(1))
 test('the command is run as the owner, in system mode', { skip: onlyRoot }, async () => {
   const users = openUsers()
   const system = await Daemon.start({ mode: 'system', config, flags: ['--log-level', 'debug'] })
+  const owner = users.make('owner')
+  const one = Program.open(system.socket, owner)
   try {
-    const owner = users.make('owner')
     const { path, runs } = script('who', 'echo "$(id -u) $HOME $USER" >> "$0.log"', system.files)
-    const one = Program.open(system.socket, owner)
-    open.push(one)
     const jobId = await settledJob(one, { ...wanted(path), folder: owner.home })
     await until(() => system.said.includes('the notify command was run'), 'the end of the run')
     assert.deepEqual(runs(), [`${jobId} transferred`, `${owner.uid} ${owner.home} ${owner.name}`])
   } finally {
+    one.close()
     await system.close()
     await users.gone()
     users.close()

@@ -1,25 +1,9 @@
 import assert from 'node:assert/strict'
-import { after, afterEach, test } from 'node:test'
-import { Daemon } from './support/daemon.ts'
-import { startOrigin } from './support/origin.ts'
-import { Program, refuse, settledJob, silence } from './support/program.ts'
+import { test } from 'node:test'
+import { refuse, settledJob, silence, type Program } from './support/program.ts'
+import { openService } from './support/service.ts'
 
-const daemon = await Daemon.start({ config: '[callbacks]\nretrySeconds = 0.05\nretryMaximumSeconds = 0.2\n' })
-const origin = await startOrigin()
-origin.route('/file', { body: Buffer.alloc(1000, 7) })
-origin.route('/missing', { status: 404 })
-const open: Program[] = []
-afterEach(() => { for (const program of open.splice(0)) program.close() })
-after(async () => {
-  await origin.close()
-  await daemon.close()
-})
-
-function program(): Program {
-  const made = Program.open(daemon.socket)
-  open.push(made)
-  return made
-}
+const { daemon, origin, program } = await openService('[callbacks]\nretrySeconds = 0.05\nretryMaximumSeconds = 0.2\n')
 const transferredJob = (of: Program): Promise<string> => settledJob(of, { urls: [origin.url('/file')], folder: daemon.files })
 const failedJob = (of: Program): Promise<string> => settledJob(of, { urls: [origin.url('/missing')], folder: daemon.files })
 
@@ -94,6 +78,27 @@ test('an explicit job beats an application, which beats all, whoever came last',
   // What was acknowledged is not told to those who were there before.
   await application.call('system.ping', {})
   assert.equal(others(), 0)
+})
+
+test('what a program answered before it left is not told to the next', async () => {
+  const next = program()
+  await next.register({ application: 'left' })
+  for (let round = 0; round < 10; round++) {
+    const leaving = program()
+    const { job } = await leaving.call('job.create', { displayName: 'l', application: 'left', files: [{ remoteName: origin.url('/file'), localName: `${daemon.files}/left-${round}` }] })
+    await leaving.register({ jobIds: [job.id] })
+    leaving.answer = () => {
+      setImmediate(() => leaving.leave())
+      return {}
+    }
+    await leaving.call('job.resume', { jobId: job.id })
+    await leaving.closed()
+    await next.call('job.wait', { jobId: job.id, states: ['transferred'] })
+  }
+  // Whatever is told of it is told by the time that a later one is.
+  await settledJob(next, { urls: [origin.url('/file')], folder: daemon.files, application: 'left' })
+  await next.toldOf(1)
+  assert.equal(next.told.length, 1)
 })
 
 test('a replay over a live endpoint tells the same program again', async () => {

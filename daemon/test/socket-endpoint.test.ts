@@ -2,21 +2,15 @@ import assert from 'node:assert/strict'
 import { chmodSync, chownSync, writeFileSync } from 'node:fs'
 import net from 'node:net'
 import { join } from 'node:path'
-import { after, afterEach, test } from 'node:test'
+import { afterEach, test } from 'node:test'
 import { Daemon, until } from './support/daemon.ts'
-import { startOrigin } from './support/origin.ts'
 import { Program, refuse, settledJob } from './support/program.ts'
+import { openService } from './support/service.ts'
 import { onlyRoot, openUsers } from './support/users.ts'
 
-const daemon = await Daemon.start({ config: '[callbacks]\nretrySeconds = 0.02\nretryMaximumSeconds = 0.05\n' })
-const origin = await startOrigin()
-origin.route('/file', { body: Buffer.alloc(100, 1) })
+const { daemon, origin } = await openService('[callbacks]\nretrySeconds = 0.02\nretryMaximumSeconds = 0.05\n')
 const ends: (() => unknown)[] = []
 afterEach(async () => { for (const end of ends.splice(0)) await end() })
-after(async () => {
-  await origin.close()
-  await daemon.close()
-})
 
 interface Served {
   readonly path: string

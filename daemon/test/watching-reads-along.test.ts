@@ -1,25 +1,11 @@
 import assert from 'node:assert/strict'
-import { after, afterEach, test } from 'node:test'
-import { Daemon, roomForJobs, until } from './support/daemon.ts'
-import { startOrigin } from './support/origin.ts'
-import { Program, settledJob, startJob } from './support/program.ts'
+import { test } from 'node:test'
+import { roomForJobs, until } from './support/daemon.ts'
+import { settledJob, startJob, type Program } from './support/program.ts'
+import { openService } from './support/service.ts'
 
-const daemon = await Daemon.start({ config: roomForJobs })
-const origin = await startOrigin()
-origin.route('/file', { body: Buffer.alloc(100, 1) })
+const { daemon, origin, program } = await openService(roomForJobs)
 origin.route('/slow', { body: Buffer.alloc(40_000, 1), pace: { bytes: 1000, everyMs: 30 } })
-const open: Program[] = []
-afterEach(() => { for (const program of open.splice(0)) program.close() })
-after(async () => {
-  await origin.close()
-  await daemon.close()
-})
-
-function program(): Program {
-  const made = Program.open(daemon.socket)
-  open.push(made)
-  return made
-}
 const wanted = { urls: [origin.url('/file')], folder: daemon.files }
 const kindsOf = (one: Program, jobId: string): string[] => one.shown.filter(({ job }) => job?.id === jobId).map(({ kind }) => kind)
 const storedKinds = new Set(['created', 'transferred', 'error', 'file-transferred', 'ended'])

@@ -43,6 +43,8 @@ export class Outbox {
   readonly #byJob = new Map<string, Delivery[]>()
   readonly #jobsOf = new Map<Registration, Set<string>>()
   readonly #delayed = new Map<string, Delivery>()
+  /** Sequence numbers of what was answered, while that is being written: whoever answered may leave before it is. */
+  readonly #answeredNow = new Set<number>()
   readonly #due: DueTimes
   #closed = false
 
@@ -62,7 +64,7 @@ export class Outbox {
     const onTheWay = new Set(this.#byJob.get(jobId)?.map(({ event }) => event.sequence))
     const last = this.#lastToTell(job)
     for (const event of unacknowledged) {
-      if (!isDeliveredEvent(event) || !raises(job, event.kind) || onTheWay.has(event.sequence) || commands.has(event.sequence)) continue
+      if (!isDeliveredEvent(event) || !raises(job, event.kind) || onTheWay.has(event.sequence) || this.#answeredNow.has(event.sequence) || commands.has(event.sequence)) continue
       const registration = registrations.of(job, event.kind)
       if (registration) this.#add(event, registration, false)
       else if (isCommandKind(event.kind) && event.sequence <= last) commands.start(event)
@@ -193,7 +195,10 @@ export class Outbox {
 
   async #answered(delivery: Delivery, isAnswered: boolean): Promise<void> {
     const { event } = delivery
-    if (!isAnswered || !(await this.#options.acknowledge(event))) return this.#notAcknowledged(delivery)
+    if (!isAnswered) return this.#notAcknowledged(delivery)
+    this.#answeredNow.add(event.sequence)
+    const isWritten = await this.#options.acknowledge(event).finally(() => this.#answeredNow.delete(event.sequence))
+    if (!isWritten) return this.#notAcknowledged(delivery)
     this.#drop(delivery)
     this.settle(event.jobId)
   }

@@ -81,6 +81,11 @@ export class Program {
     this.#socket.destroy()
   }
 
+  /** Closes once what it wrote has been sent. */
+  leave(): void {
+    this.#socket.destroySoon()
+  }
+
   get isClosed(): boolean {
     return this.#socket.destroyed
   }
