@@ -80,7 +80,7 @@ describe('time', { concurrency: true }, () => {
   })
 
   test('waiting for a retry does not count as download time', async () => {
-    const { jobId } = await start('/patient', ({ count }) => (count === 0 ? { status: 503 } : { body }), { maximumDownloadTimeSeconds: 3 })
+    const { jobId } = await start('/patient', ({ count }) => (count === 0 ? { status: 503, headers: { 'Retry-After': '11' } } : { body }), { maximumDownloadTimeSeconds: 10 })
     assert.equal((await reached(jobId, 'transferred', 'error')).state, 'transferred')
   })
 })
