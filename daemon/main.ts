@@ -29,8 +29,9 @@ async function run(at: Arguments): Promise<void> {
   const supervisor = takeSupervisor(process.env, (error) => log.warn({ err: error }, 'the supervisor could not be told'))
   endOnDefect(log)
 
-  const assembly = await assemble({ at, configuration: () => configuration, activatedFd: supervisor.activatedSocketFd(), log })
-  const reread = (): void => {
+  const starting = assemble({ at, configuration: () => configuration, activatedFd: supervisor.activatedSocketFd(), log })
+  const reread = async (): Promise<void> => {
+    const assembly = await starting
     supervisor.reloading()
     configuration = reload(at, configuration, log)
     assembly.reload()
@@ -44,21 +45,24 @@ async function run(at: Arguments): Promise<void> {
     stopping = true
     supervisor.stopping()
     log.info({ signal }, 'backhauld stops')
-    void stopInOrder(assembly, log).finally(() => { if (heartbeat) clearInterval(heartbeat) })
+    void stopInOrder(starting, log).finally(() => { if (heartbeat) clearInterval(heartbeat) })
   }
+  // Before it can be called by anybody: a signal that comes during the start is done after it, and does not end it halfway.
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)
-  process.on('SIGHUP', reread)
+  process.on('SIGHUP', () => void reread())
+  const assembly = await starting
+  if (stopping) return
   log.info({ version: packageVersion, mode: at.mode, socket: at.socket, jobs: assembly.jobs }, 'backhauld is ready')
   supervisor.ready(`${assembly.jobs} jobs in the queue`)
 }
 
-async function stopInOrder(assembly: Assembly, log: RootLog): Promise<void> {
+async function stopInOrder(starting: Promise<Assembly>, log: RootLog): Promise<void> {
   const timer = setTimeout(() => {
     log.error({}, 'the stop took too long')
     process.exit(1)
   }, stopWithinMs)
-  await assembly.stop()
+  await (await starting).stop()
   clearTimeout(timer)
   log.info({}, 'backhauld has stopped')
   process.exit(0)

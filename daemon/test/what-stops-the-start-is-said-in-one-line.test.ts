@@ -65,6 +65,15 @@ test('SIGTERM and SIGINT stop it in order with exit 0, and the socket is gone', 
   }
 })
 
+test('a signal that comes while it starts stops it in order too, as soon as it listens', async (t) => {
+  for (let round = 0; round < 8; round++) {
+    const daemon = make(t)
+    daemon.launch()
+    await until(() => existsSync(daemon.socket), 'the socket')
+    assert.deepEqual(await daemon.stop(round % 2 === 0 ? 'SIGTERM' : 'SIGINT'), { code: 0, signal: null }, daemon.said)
+  }
+})
+
 test('a socket that a killed daemon left is replaced, other things are not', async (t) => {
   const daemon = await started(t)
   await daemon.kill9()
