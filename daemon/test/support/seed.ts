@@ -6,6 +6,8 @@ export function rounds(few: number): number {
   return Number(process.env['BACKHAUL_TORTURE_ROUNDS'] ?? few)
 }
 
+export const longestSession = 40
+
 /**
  * What is to be judged after each round grows with every round, so many rounds are several sessions, each from nothing. `number`
  * counts from 0, and is to be added to the seed.
@@ -16,8 +18,6 @@ export function sessions(allRounds: number): { readonly number: number; readonly
     number, name: count === 1 ? '' : ` (session ${number + 1} of ${count})`, rounds: Math.min(longestSession, allRounds - number * longestSession),
   }))
 }
-
-export const longestSession = 40
 
 export class Chance {
   #state: number
