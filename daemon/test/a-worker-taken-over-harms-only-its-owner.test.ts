@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import type { Job } from '../../protocol/job.ts'
 import { Refusal } from '../../protocol/refusals.ts'
+import { until } from './support/daemon.ts'
 import { startSystemDaemon, type SystemDaemon } from './support/system-daemon.ts'
 import { callAs, onlyRoot, openUsers, type TestCaller, type User, type Users } from './support/users.ts'
 
@@ -37,12 +38,10 @@ async function start(caller: TestCaller, trick: string): Promise<string> {
   return job.id
 }
 
-async function until(caller: TestCaller, jobId: string, holds: (job: Job) => boolean): Promise<Job> {
-  for (;;) {
-    const { job } = await caller.call('job.get', { jobId })
-    if (holds(job)) return job
-    await new Promise((resolve) => setTimeout(resolve, 5))
-  }
+async function reached(caller: TestCaller, jobId: string, holds: (job: Job) => boolean): Promise<Job> {
+  const look = async (): Promise<Job> => (await caller.call('job.get', { jobId })).job
+  await until(async () => holds(await look()), 'the state that was waited for')
+  return await look()
 }
 
 const ending = [
@@ -53,10 +52,10 @@ for (const trick of ending) {
   test(`a worker that plays "${trick}" loses its jobs as worker-lost, and nobody else notices`, async () => {
     const theirs = await start(bob, 'honest')
     const jobId = await start(ann, trick)
-    const job = await until(ann, jobId, ({ state }) => state === 'transient-error')
+    const job = await reached(ann, jobId, ({ state }) => state === 'transient-error')
     assert.equal(job.error?.code, 'worker-lost')
     assert.equal(job.error?.context, 'queue-manager')
-    if (users) assert.equal((await until(bob, theirs, ({ state }) => state === 'transferred')).error, null)
+    if (users) assert.equal((await reached(bob, theirs, ({ state }) => state === 'transferred')).error, null)
     await bob.call('system.ping', {})
     await ann.call('job.cancel', { jobId })
     await bob.call('job.cancel', { jobId: theirs })
@@ -66,7 +65,7 @@ for (const trick of ending) {
 for (const trick of ['answers-nonsense', 'answers-null', 'answers-too-few']) {
   test(`a worker that plays "${trick}" publishes nothing, and its end is told`, async () => {
     const jobId = await start(ann, trick)
-    await until(ann, jobId, ({ state }) => state === 'transferred')
+    await reached(ann, jobId, ({ state }) => state === 'transferred')
     const refused = await ann.call('job.complete', { jobId }).then(() => null, (error: unknown) => error)
     assert.ok(refused instanceof Refusal && refused.kind === 'publish-failed')
     assert.deepEqual((refused.data['files'] as { code: string }[]).map(({ code }) => code), ['worker-lost'])
@@ -80,22 +79,22 @@ for (const trick of ['answers-nonsense', 'answers-null', 'answers-too-few']) {
 for (const trick of ['floods', 'floods-checkpoints']) {
   test(`while a worker plays "${trick}" others are answered, and their jobs move`, { skip: onlyRoot }, async () => {
     const jobId = await start(ann, trick)
-    await until(ann, jobId, ({ state }) => state === 'transferring' || state === 'transferred')
+    await reached(ann, jobId, ({ state }) => state === 'transferring' || state === 'transferred')
     for (let count = 0; count < 50; count++) await bob.call('system.ping', {})
     const theirs = await start(bob, 'honest')
-    await until(bob, theirs, ({ state }) => state === 'transferred')
+    await reached(bob, theirs, ({ state }) => state === 'transferred')
   })
 }
 
 test('what a worker writes into the log is bounded', async () => {
   const theirs = await start(bob, 'logs')
-  await until(bob, theirs, ({ state }) => state === 'transferred')
+  await reached(bob, theirs, ({ state }) => state === 'transferred')
   for (let count = 0; count < 50; count++) await ann.call('system.ping', {})
-  while (!daemon.logged().includes('lines more were not logged')) await new Promise((resolve) => setTimeout(resolve, 20))
+  await until(() => daemon.logged().includes('lines more were not logged'), 'the end of what is logged')
 })
 
 test('the daemon still runs, and stops in order beside workers that answer nothing', async () => {
-  for (const trick of ['says-nothing', 'never-reads']) await until(ann, await start(ann, trick), ({ state }) => state === 'connecting')
+  for (const trick of ['says-nothing', 'never-reads']) await reached(ann, await start(ann, trick), ({ state }) => state === 'connecting')
   await daemon.stop()
   assert.match(daemon.logged(), /"a worker is ended"/)
   assert.ok(daemon.logged().split('\n').filter((line) => line.includes('"line":"x"')).length < 20_000)

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { until } from './support/daemon.ts'
 import { startOrigin, type Origin } from './support/origin.ts'
 import { startSystemDaemon, type SystemDaemon } from './support/system-daemon.ts'
 import { callAs, onlyRoot, openUsers, type TestCaller, type User, type Users } from './support/users.ts'
@@ -57,7 +58,7 @@ test('a user may not take over; the job of another is unknown to him', { skip: o
 
 test('root goes on with a moving job from where it was, without the secrets of the owner before', { skip: onlyRoot }, async () => {
   const jobId = await make(join(ann.home, 'half'), '/half', true)
-  while ((await hers.call('job.get', { jobId })).job.progress.bytesTransferred < 100_000) await new Promise((resolve) => setTimeout(resolve, 5))
+  await until(async () => (await hers.call('job.get', { jobId })).job.progress.bytesTransferred >= 100_000, 'the first bytes')
   const { job } = await root.call('job.takeOwnership', { jobId })
   assert.equal(job.owner.id, '0')
   assert.deepEqual([job.options.http.headers, job.options.notify.command], [{}, null])
@@ -121,7 +122,7 @@ test('what an admin took over and cancels leaves nothing', { skip: onlyRoot }, a
   chownSync(folder, ann.uid, ann.gid)
   origin.route('/stalls', { body, cutAfter: 100_000, cut: 'stall' })
   const jobId = await make(join(folder, 'file'), '/stalls', true)
-  while (readdirSync(folder).length === 0) await new Promise((resolve) => setTimeout(resolve, 5))
+  await until(() => readdirSync(folder).length > 0, 'the partial file')
   await root.call('job.takeOwnership', { jobId })
   await root.call('job.cancel', { jobId })
   assert.deepEqual(readdirSync(folder), [])

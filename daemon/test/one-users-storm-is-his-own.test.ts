@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { readFileSync, readdirSync } from 'node:fs'
 import type net from 'node:net'
 import { after, before, test } from 'node:test'
+import { until } from './support/daemon.ts'
 import { startSystemDaemon, type SystemDaemon } from './support/system-daemon.ts'
 import { callAs, connectAs, onlyRoot, openUsers, type TestCaller, type User, type Users } from './support/users.ts'
 
@@ -34,7 +35,7 @@ function memoryBytes(): number {
 }
 
 async function descriptorsSettle(at: number): Promise<void> {
-  while (readdirSync(`/proc/${daemon.pid}/fd`).length > at + 2) await new Promise((resolve) => setTimeout(resolve, 20))
+  await until(() => readdirSync(`/proc/${daemon.pid}/fd`).length <= at + 2, 'the end of the connections')
 }
 
 test('of a thousand connections of one user 64 are served and the rest refused in words', { skip: onlyRoot }, async () => {

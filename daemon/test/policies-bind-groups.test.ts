@@ -5,6 +5,7 @@ import { chmodSync, mkdirSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { Refusal } from '../../protocol/refusals.ts'
+import { until } from './support/daemon.ts'
 import { startOrigin, type Origin } from './support/origin.ts'
 import { startSystemDaemon, type SystemDaemon } from './support/system-daemon.ts'
 import { as, callAs, onlyRoot, openUsers, type TestCaller, type User, type Users } from './support/users.ts'
@@ -99,11 +100,11 @@ test('a link that leads out of the folder, and a redirect that leads elsewhere, 
 test('a policy that is read again holds for connections and jobs that are there, and at resume', { skip: onlyRoot }, async () => {
   const { job: { id: jobId } } = await hers.call('job.create', { displayName: 'x', files: [{ remoteName: origin.url('/file'), localName: join(allowed, 'z') }] })
   await daemon.configure(policyFor(1).replace(`"${allowed}", `, ''))
-  while ((await hers.call('policy.get', {})).limits.jobsPerUser !== 1) await new Promise((resolve) => setTimeout(resolve, 10))
+  await until(async () => (await hers.call('policy.get', {})).limits.jobsPerUser === 1, 'the new policy')
   await assert.rejects(hers.call('job.resume', { jobId }), refusedBy('localFolders'))
   await assert.rejects(hers.call('job.create', { displayName: 'x' }), { kind: 'too-many-jobs-of-user' })
   await daemon.configure('')
-  while ((await hers.call('policy.get', {})).policy !== null) await new Promise((resolve) => setTimeout(resolve, 10))
+  await until(async () => (await hers.call('policy.get', {})).policy === null, 'the end of the policy')
   await hers.call('job.resume', { jobId })
   assert.equal((await hers.call('job.wait', { jobId, timeoutSeconds: 20 })).job.state, 'transferred')
   await hers.call('job.cancel', { jobId })

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { until } from './support/daemon.ts'
 import { startOrigin, type Origin } from './support/origin.ts'
 import { startSystemDaemon, type SystemDaemon } from './support/system-daemon.ts'
 import { callAs, type TestCaller } from './support/users.ts'
@@ -34,7 +35,7 @@ test('a moving job goes on under the new names; finished files are not fetched a
     displayName: 'prefix', resume: true, files: names.map((name) => ({ remoteName: origin.url(`/old/${name}`), localName: join(daemon.folder, name) })),
   })
   const { id: jobId } = job
-  while ((await caller.call('job.get', { jobId })).job.progress.bytesTransferred < 400_000) await new Promise((resolve) => setTimeout(resolve, 5))
+  await until(async () => (await caller.call('job.get', { jobId })).job.progress.bytesTransferred >= 400_000, 'the first bytes')
   assert.equal((await caller.call('job.replaceRemotePrefix', { jobId, oldPrefix: origin.url('/OLD/'), newPrefix: origin.url('/new/') })).replaced, 0)
   const answer = await caller.call('job.replaceRemotePrefix', { jobId, oldPrefix: origin.url('/old/'), newPrefix: origin.url('/new/') })
   assert.equal(answer.replaced, 3)

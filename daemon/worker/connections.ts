@@ -18,6 +18,7 @@ export class Connection {
   readonly client: Client
   /** Answers that came over it; a kept connection may turn out to be dead. */
   answers = 0
+  /** By the process's own clock, in milliseconds. */
   idleSince = 0
 
   constructor(origin: string, wire: Wire, createClient: typeof Client) {
@@ -63,8 +64,8 @@ export class Connections {
     return this.#atWork.get(origin) ?? 0
   }
 
-  /** A request to that server begins; `requestEnded` counts it out again. */
-  requestBegins(origin: string): void {
+  /** A request to that server is under way; `requestEnded` counts it out again. */
+  requestBegan(origin: string): void {
     this.#atWork.set(origin, this.atWork(origin) + 1)
   }
 

@@ -1,7 +1,7 @@
 // Writes past the page cache. The bytes of a large file go from our buffer to the disk and are flushed a moment later anyway; through
 // the cache they would be copied once more, cost twice and more of the processor time, and push out what others have there. Linux, on
-// ext4, where it was measured (NFS, say, waits for each write); everywhere else, and where it turns out not to work or to hold us up, nothing is taken and
-// the caller writes as usual. The invariant: what it says it took is written, though not flushed; both ways may be mixed.
+// ext4, where it was measured (NFS, say, waits for each write); everywhere else, and where it turns out not to work or to hold us
+// up, nothing is taken and the caller writes as usual. The invariant: what it says it took is written, though not flushed; both ways may be mixed.
 import { closeSync, constants, openSync, writeSync } from 'node:fs'
 import { codeOf } from './failure-from.ts'
 import { isExt4, pathOf } from './open-file.ts'

@@ -43,7 +43,7 @@ export async function askFor(ask: Ask, connections: Connections): Promise<Outcom
   let { target } = ask
   for (let hops = 0; ; hops++) {
     const { origin } = target.url
-    connections.requestBegins(origin)
+    connections.requestBegan(origin)
     const judgement = await askOnce(ask, target, hops, connections).finally(() => connections.requestEnded(origin))
     if (judgement.kind === 'body') return { kind: 'received' }
     if (judgement.kind === 'start-over') return judgement

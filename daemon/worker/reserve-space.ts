@@ -7,15 +7,27 @@ import { isExt4 } from './open-file.ts'
 const keepSize = 1
 
 type Fallocate = (fd: number, mode: number, offset: number, length: number) => number
-let fallocate: Fallocate | null = null
+/** `null`: there is none to be had here. */
+let fallocate: Fallocate | null | undefined
 
 /** Was space taken for all of the first `bytes`? Throws what the system says of a full disk; then some of it may be taken. */
 export function reserveSpace(fd: number, bytes: number): boolean {
   if (!isExt4(fd)) return false
-  fallocate ??= libc().func('int fallocate(int fd, int mode, int64_t offset, int64_t length)') as Fallocate
+  fallocate = fallocate === undefined ? load() : fallocate
+  if (fallocate === null) return false
   if (fallocate(fd, keepSize, 0, bytes) === 0) return true
   const number = koffi().errno()
   if (errno.isFull(number)) throw systemError('fallocate', number)
   // Whatever it has against it, writing will tell.
   return false
+}
+
+function load(): Fallocate | null {
+  try {
+    return libc().func('int fallocate(int fd, int mode, int64_t offset, int64_t length)') as Fallocate
+  } catch (error) {
+    // Files come without it too; it must be seen, and must not stop them.
+    console.error('no space can be reserved for files:', error)
+    return null
+  }
 }
