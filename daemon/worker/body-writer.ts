@@ -10,6 +10,8 @@ import type { PartialFile } from './partial-file.ts'
 
 const largestBuffer = 1024 * 1024
 const keptBuffers = 4
+/** What one read can bring. */
+const togetherBytes = 64 * 1024
 const spare: Buffer[] = []
 
 export class BodyWriter {
@@ -54,9 +56,10 @@ export class BodyWriter {
     this.#limit = bytes
   }
 
-  /** Where the next bytes may be put; never empty. */
-  room(): Buffer {
-    return this.#taken().subarray(this.#filled)
+  /** Where the next bytes may be put; never empty. `null`: they may come together, and then need no place. */
+  room(): Buffer | null {
+    const mayComeTogether = this.#buffer === null && this.#expected !== null && this.#expected <= togetherBytes
+    return mayComeTogether ? null : this.#place()
   }
 
   /** `count` bytes were put into the room. */
@@ -74,7 +77,7 @@ export class BodyWriter {
     if (bytes.length === this.#expected && this.#buffer === null) return this.#takeWhole(bytes)
     let from = 0
     while (from < bytes.length) {
-      const room = this.room()
+      const room = this.#place()
       const count = Math.min(room.length, bytes.length - from)
       room.set(bytes.subarray(from, from + count))
       this.filled(count)
@@ -94,6 +97,10 @@ export class BodyWriter {
     if (this.#buffer?.length === largestBuffer && spare.length < keptBuffers) spare.push(this.#buffer)
     this.#buffer = null
     this.#flushed = this.#filled = 0
+  }
+
+  #place(): Buffer {
+    return this.#taken().subarray(this.#filled)
   }
 
   #taken(): Buffer {

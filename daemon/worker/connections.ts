@@ -3,9 +3,11 @@
 import type { Client } from 'undici'
 import { createSecureContext, rootCertificates, type SecureContext } from 'node:tls'
 import { setFlagsFromString } from 'node:v8'
+import type { Cancellation } from './cancellation.ts'
 import { Wire } from './wire.ts'
 
-const keptPerOrigin = 16
+/** As many as the files of all foreground slots. */
+const keptPerOrigin = 64
 /** Together below the five seconds after which common servers close. */
 const keptForMs = 3500
 const sweepMs = 500
@@ -86,8 +88,8 @@ export class Connections {
     return null
   }
 
-  /** Makes a new one. Rejects with what the system or TLS says, or the reason of `signal`. */
-  async open(url: URL, signal: AbortSignal): Promise<Connection> {
+  /** Makes a new one. Rejects with what the system or TLS says, or why it was cancelled. */
+  async open(url: URL, cancellation: Cancellation): Promise<Connection> {
     const { origin } = url
     const secure = url.protocol === 'https:'
     const host = url.hostname.replace(/^\[|\]$/g, '')
@@ -98,7 +100,7 @@ export class Connections {
       if (this.#sessions.size > rememberedSessions) this.#sessions.delete(this.#sessions.keys().next().value ?? '')
     }
     const createClient = await this.#loadClient()
-    const wire = await Wire.open({ secure, host, port, trust: secure ? this.#trusted() : null }, this.#sessions.get(origin) ?? null, remember, signal)
+    const wire = await Wire.open({ secure, host, port, trust: secure ? this.#trusted() : null }, this.#sessions.get(origin) ?? null, remember, cancellation)
     return new Connection(origin, wire, createClient)
   }
 
@@ -117,26 +119,17 @@ export class Connections {
 
   /** Takes a connection back whose answer was read to the end. */
   keep(connection: Connection): void {
-    const fresh = this.#usable(connection)
-    const idle = this.#idle.get(fresh.origin) ?? []
-    if (!fresh.wire.isOpen || idle.length >= keptPerOrigin) return fresh.close()
-    idle.push(fresh)
-    this.#idle.set(fresh.origin, idle)
-    fresh.idleSince = performance.now()
-    fresh.wire.onIdleEnd = () => this.#drop(fresh)
+    const idle = this.#idle.get(connection.origin) ?? []
+    if (!connection.wire.isOpen || idle.length >= keptPerOrigin) return connection.close()
+    idle.push(connection)
+    this.#idle.set(connection.origin, idle)
+    connection.idleSince = performance.now()
+    connection.wire.onIdleEnd = () => this.#drop(connection)
     this.#sweeper ??= setInterval(() => this.#sweep(performance.now() - keptForMs), sweepMs)
   }
 
   close(): void {
     this.#sweep(Infinity)
-  }
-
-  /** A tapped body has used the client up, but not the wire. */
-  #usable(connection: Connection): Connection {
-    if (!connection.client.destroyed || !this.#createClient) return connection
-    const fresh = new Connection(connection.origin, connection.wire, this.#createClient)
-    fresh.answers = connection.answers
-    return fresh
   }
 
   /** Closes those that have been idle since then or longer. */

@@ -3,20 +3,21 @@ import { createHash, timingSafeEqual, type Hash } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { failure } from '../../protocol/failures.ts'
 import type { TransferOrder } from '../link/messages.ts'
+import type { Cancellation } from './cancellation.ts'
 import { raise } from './failure-from.ts'
 import type { PartialFile } from './partial-file.ts'
 
 const pieceBytes = 1024 * 1024
 
 /** A hash that has seen the first `length` bytes of `file`. */
-export async function hashOf(file: PartialFile, length: number, algorithm: string, signal: AbortSignal): Promise<Hash> {
+export async function hashOf(file: PartialFile, length: number, algorithm: string, cancellation: Cancellation): Promise<Hash> {
   const hash = createHash(algorithm)
-  await hashRest(hash, file, 0, length, signal)
+  await hashRest(hash, file, 0, length, cancellation)
   return hash
 }
 
 /** Shows `hash` the bytes of `file` from `from` to `length`. Lets other transfers run in between. */
-export async function hashRest(hash: Hash, file: PartialFile, from: number, length: number, signal: AbortSignal): Promise<void> {
+export async function hashRest(hash: Hash, file: PartialFile, from: number, length: number, cancellation: Cancellation): Promise<void> {
   const piece = length > from ? Buffer.allocUnsafeSlow(Math.min(pieceBytes, length - from)) : null
   for (let at = from; piece && at < length;) {
     const count = file.read(piece.subarray(0, Math.min(piece.length, length - at)), at)
@@ -24,7 +25,7 @@ export async function hashRest(hash: Hash, file: PartialFile, from: number, leng
     hash.update(piece.subarray(0, count))
     at += count
     await nextTurn()
-    signal.throwIfAborted()
+    cancellation.throwIfCancelled()
   }
 }
 

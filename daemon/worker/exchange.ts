@@ -1,20 +1,18 @@
 // One request and its answer over one connection. The head is judged by the caller, who says where the body goes;
-// a large body of known length is taken off the HTTP client and read straight from the socket, any other comes
-// through the client. Both ways end alike: resolved when exactly the announced body was received, rejected with
-// whatever went wrong first. It does not judge, retry, or write.
+// a plain body comes straight from the socket, any other through the HTTP client. Both ways end alike: resolved when
+// exactly the announced body was received, rejected with whatever went wrong first. It does not judge, retry, or write.
 import { failure } from '../../protocol/failures.ts'
+import type { Cancellation } from './cancellation.ts'
 import type { Connection } from './connections.ts'
 import { codeOf, raise } from './failure-from.ts'
 import type { AnswerHead } from './response.ts'
 import type { Tap } from './wire.ts'
 
-/** Below this the detour over the client costs less than a new one for the next request. */
-const tapFrom = 256 * 1024
 /** The body of an answer that is no file is read to keep the connection, if it is not larger than this. */
 const worthReading = 16 * 1024
 
 export interface Sink {
-  room(): Buffer
+  room(): Buffer | null
   filled(count: number): void
   take(bytes: Uint8Array): void
 }
@@ -34,7 +32,7 @@ export interface Exchange {
   readonly onHead: (head: AnswerHead) => BodyPlan
   /** Called whenever bytes arrive. */
   readonly onBytes: () => void
-  readonly signal: AbortSignal
+  readonly cancellation: Cancellation
 }
 
 /** Gives whether the connection can be used again. */
@@ -59,9 +57,9 @@ class Answer implements Tap {
   }
 
   start(): void {
-    const { connection: { client, wire }, method, path, headers, signal } = this.#exchange
-    if (signal.aborted) return this.#fail(signal.reason)
-    signal.addEventListener('abort', this.#abort, { once: true })
+    const { connection: { client, wire }, method, path, headers, cancellation } = this.#exchange
+    if (cancellation.isCancelled) return this.#fail(cancellation.reason)
+    cancellation.onCancel(() => this.#fail(cancellation.reason))
     wire.expectAnswer()
     try {
       client.dispatch({ method: method as 'GET', path, headers, idempotent: true, blocking: false }, {
@@ -76,8 +74,8 @@ class Answer implements Tap {
     }
   }
 
-  room(): Buffer {
-    return this.#plan?.sink?.room() ?? Buffer.alloc(1)
+  room(): Buffer | null {
+    return this.#plan?.sink?.room() ?? null
   }
 
   filled(count: number): void {
@@ -102,15 +100,17 @@ class Answer implements Tap {
     this.#fail(error ?? Object.assign(new Error('closed'), { code: 'ECONNRESET' }))
   }
 
-  #head(status: number, headers: AnswerHead['headers']): void {
+  #head(status: number, answered: AnswerHead['headers']): void {
     const { connection: { wire, origin }, onHead, onBytes } = this.#exchange
     if (status < 200) return
     onBytes()
+    const { plainLength } = wire
+    const headers = plainLength === null ? answered : { ...answered, 'content-length': String(plainLength) }
     this.#plan = onHead({ status, headers, version: wire.version, secure: origin.startsWith('https:') })
     this.#keepsAlive = wire.version === '1.1' && !/\bclose\b/i.test(String(headers['connection'] ?? ''))
     const { sink, length } = this.#plan
     if (sink === null && (length === null || length > worthReading)) return this.#finish(false)
-    if (sink !== null && length !== null && length >= tapFrom && headers['transfer-encoding'] === undefined) wire.tapBody(this)
+    if (plainLength !== null) wire.tapBody(this)
   }
 
   #piece(bytes: Buffer): void {
@@ -124,6 +124,8 @@ class Answer implements Tap {
   }
 
   #ended(): void {
+    // For the client only the head is over.
+    if (this.#exchange.connection.wire.isTapped) return
     const { length = null } = this.#plan ?? {}
     if (length !== null && this.#received < length) raise(failure('connection-closed', 'The answer ended before the end of the file.'))
     if (length !== null && this.#hasExcess()) raise(failure('invalid-server-response', 'The server sent more than it had announced.'))
@@ -131,8 +133,6 @@ class Answer implements Tap {
   }
 
   #broke(error: Error): void {
-    // Taking the body off the client ends the client's own request; that is no failure.
-    if (this.#exchange.connection.wire.isTapped) return
     if (this.#plan?.sink === null) return this.#finish(false)
     // The client calls any broken answer with a length a contradiction; one that only ends early was cut.
     const isCut = codeOf(error) === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH' && this.#plan?.length != null && this.#received < this.#plan.length
@@ -144,17 +144,15 @@ class Answer implements Tap {
   #hasExcess(): boolean {
     const fed = this.#exchange.connection.wire.lastFed
     const last = this.#lastPiece
-    if (!fed || !last || fed.buffer !== last.buffer || this.#exchange.connection.wire.isTapped) return false
+    if (!fed || !last || fed.buffer !== last.buffer) return false
     return last.byteOffset + last.length < fed.byteOffset + fed.length
   }
 
   #finish(mayKeep: boolean): void {
     if (!this.#settle()) return
     const { connection } = this.#exchange
-    const wasTapped = connection.wire.isTapped
     connection.wire.untap()
     connection.answers += 1
-    if (wasTapped) void connection.client.destroy()
     this.#resolve(mayKeep)
   }
 
@@ -167,11 +165,9 @@ class Answer implements Tap {
   #settle(): boolean {
     if (this.#isOver) return false
     this.#isOver = true
-    this.#exchange.signal.removeEventListener('abort', this.#abort)
+    this.#exchange.cancellation.onCancel(null)
     return true
   }
-
-  readonly #abort = (): void => this.#fail(this.#exchange.signal.reason)
 
   /** Whatever is thrown while bytes arrive ends the exchange, and not the process. */
   #guard(act: () => void): void {

@@ -2,6 +2,7 @@
 // every head, and a second go where a kept connection was dead before the server had said a word.
 import type { TransferOrder } from '../link/messages.ts'
 import type { BodyWriter } from './body-writer.ts'
+import type { Cancellation } from './cancellation.ts'
 import type { Connection, Connections } from './connections.ts'
 import { runExchange, type BodyPlan } from './exchange.ts'
 import { raise, transportFailure } from './failure-from.ts'
@@ -29,7 +30,7 @@ export interface Ask {
   readonly order: TransferOrder
   readonly target: Target
   readonly asked: Asked
-  readonly signal: AbortSignal
+  readonly cancellation: Cancellation
   /** The head is good. Gives what shall take the body. */
   readonly onBody: (body: Body, answered: Answered) => BodyWriter
   /** A wait of at most so many milliseconds begins. */
@@ -59,11 +60,11 @@ async function askOnce(ask: Ask, target: Target, hops: number, connections: Conn
     let connection: Connection | null = null
     try {
       ask.onLimit(connectLimitMs)
-      connection = connections.takeKept(target.url.origin) ?? await connections.open(target.url, ask.signal)
+      connection = connections.takeKept(target.url.origin) ?? await connections.open(target.url, ask.cancellation)
       ask.onLimit(headLimitMs)
       return await askOver(connection, ask, target, hops, connections)
     } catch (error) {
-      ask.signal.throwIfAborted()
+      ask.cancellation.throwIfCancelled()
       const wasDead = connection !== null && connection.answers > 0 && !connection.wire.hasAnswered
       if (!wasDead) raise(transportFailure(error, target.url.host))
     }
@@ -93,7 +94,7 @@ async function askOver(connection: Connection, ask: Ask, target: Target, hops: n
     headers: requestHeaders(target, range, asked.known ? ifRangeOf(asked.known.validator) : null),
     onHead,
     onBytes: ask.onBytes,
-    signal: ask.signal,
+    cancellation: ask.cancellation,
   })
   if (mayKeep) connections.keep(connection)
   else connection.close()

@@ -4,15 +4,16 @@
 // whatever goes wrong with a part ends that part and nothing else: its gap is fetched later by the main connection.
 import type { TransferOrder, Validator } from '../link/messages.ts'
 import { BodyWriter } from './body-writer.ts'
+import { Cancellation } from './cancellation.ts'
 import type { Connections } from './connections.ts'
 import { askFor, type Ask } from './fetch-span.ts'
 import type { PartialFile } from './partial-file.ts'
 import type { Target } from './request.ts'
 import { mayResume } from './response.ts'
+import { bodyLimitMs } from './time-limit.ts'
 
 /** Less than twice this is not worth sharing. */
 const leastPart = 512 * 1024
-const bodyLimitMs = 60_000
 /** What takes several connections is slow: small writes do. */
 const partBufferBytes = 256 * 1024
 const mostBroken = 2
@@ -26,7 +27,7 @@ interface Part {
   /** What was asked for; exclusive. Where others have taken over is told by `#limit`. */
   readonly to: number
   writer: BodyWriter | null
-  readonly abort: AbortController
+  readonly cancellation: Cancellation
   ended: Promise<void>
   /** It ended before its end, and not because we wanted it to. */
   isBroken: boolean
@@ -91,7 +92,7 @@ export class Parts {
   set wanted(count: number) {
     this.#wanted = count
     const surplus = [...this.#parts].slice(Math.max(0, count - (this.#options.mainAt() === null ? 0 : 1)))
-    for (const { abort } of surplus) abort.abort(partDropped)
+    for (const { cancellation } of surplus) cancellation.cancel(partDropped)
     this.#fill()
   }
 
@@ -99,7 +100,7 @@ export class Parts {
     for (const part of this.#parts) {
       if (part.limitMs !== null) part.deadline = now + part.limitMs
       part.limitMs = null
-      if (now > part.deadline) part.abort.abort(partDropped)
+      if (now > part.deadline) part.cancellation.cancel(partDropped)
     }
     this.#fill()
   }
@@ -116,7 +117,7 @@ export class Parts {
   /** Ends all of them; what they brought is written. */
   async stop(): Promise<void> {
     this.#isRefused = true
-    for (const { abort } of this.#parts) abort.abort(partDropped)
+    for (const { cancellation } of this.#parts) cancellation.cancel(partDropped)
     await this.ended()
   }
 
@@ -129,7 +130,7 @@ export class Parts {
     const donor = this.#largest()
     if (!donor || donor.to - donor.at < 2 * leastPart) return false
     const from = donor.at + Math.ceil((donor.to - donor.at) / 2)
-    const part: Part = { from, to: donor.to, writer: null, abort: new AbortController(), ended: Promise.resolve(), isBroken: false, deadline: Infinity, limitMs: null }
+    const part: Part = { from, to: donor.to, writer: null, cancellation: new Cancellation(), ended: Promise.resolve(), isBroken: false, deadline: Infinity, limitMs: null }
     // Before the first part has come, nobody stops for the sake of one that may never come.
     if (this.#isProven) this.#claims.add(part)
     this.#parts.add(part)
@@ -181,7 +182,7 @@ export class Parts {
     return {
       order, target,
       asked: { ranged: true, rangesOnly: false, from: part.from, to: part.to, known: { bytesTotal: total, validator } },
-      signal: part.abort.signal,
+      cancellation: part.cancellation,
       onBody: (body) => {
         // The whole file, because it has changed or since the server knows no ranges.
         if (body.from !== part.from || body.length === null) throw partDropped
@@ -194,7 +195,7 @@ export class Parts {
       onLimit: (ms) => { part.limitMs = ms },
       onBytes: () => {
         part.limitMs = bodyLimitMs
-        if (part.writer && part.writer.received >= this.#limit(part)) part.abort.abort(partEnded)
+        if (part.writer && part.writer.received >= this.#limit(part)) part.cancellation.cancel(partEnded)
       },
     }
   }

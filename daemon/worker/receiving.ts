@@ -5,6 +5,7 @@ import { createHash, type Hash } from 'node:crypto'
 import { failure } from '../../protocol/failures.ts'
 import type { ResumePoint, TransferOrder } from '../link/messages.ts'
 import { BodyWriter } from './body-writer.ts'
+import { Cancellation } from './cancellation.ts'
 import { ConnectionCount, mostConnections } from './connection-count.ts'
 import type { Connections } from './connections.ts'
 import { hashOf, hashRest, isExpected } from './content-hash.ts'
@@ -18,9 +19,7 @@ import { firstTarget, isFailure, type Target } from './request.ts'
 import { remoteOf, resumePointOf, unknownRemote, type Remote } from './resume-point.ts'
 import { missingOf } from './size-limits.ts'
 import { localTotal, nextSpan, spansOf, type Span } from './spans.ts'
-import { TimeLimit } from './time-limit.ts'
-
-const bodyLimitMs = 60_000
+import { bodyLimitMs, TimeLimit } from './time-limit.ts'
 
 export interface ReceivingSurroundings {
   readonly connections: Connections
@@ -38,7 +37,7 @@ export class Receiving {
   readonly #around: ReceivingSurroundings
   readonly #spans: readonly Span[]
   /** Of the request that is under way. */
-  #abort = new AbortController()
+  #cancellation = new Cancellation()
   #ending: unknown = null
   #file: PartialFile | null = null
   #writer: BodyWriter | null = null
@@ -73,7 +72,7 @@ export class Receiving {
   /** Ends it with the first reason that there is. */
   end(reason: unknown): void {
     this.#ending ??= reason
-    this.#abort.abort(reason)
+    this.#cancellation.cancel(reason)
     void this.#parts?.stop()
   }
 
@@ -104,7 +103,7 @@ export class Receiving {
     const { checksum } = this.#order
     this.#file = openPartial(this.#order, this.#around.folders)
     this.#here = this.#file.durable
-    if (checksum) this.#hash = await hashOf(this.#file, this.#here, checksum.algorithm, this.#abort.signal)
+    if (checksum) this.#hash = await hashOf(this.#file, this.#here, checksum.algorithm, this.#cancellation)
     this.#hashed = this.#here
     const target = firstTarget(this.#order)
     if (isFailure(target)) raise(target)
@@ -128,7 +127,7 @@ export class Receiving {
       return await askFor(this.#askFor(span, target), this.#around.connections)
     } catch (error) {
       if (error !== partEnded || this.#ending !== null) throw this.#ending ?? error
-      this.#abort = new AbortController()
+      this.#cancellation = new Cancellation()
       return { kind: 'received' }
     } finally {
       this.#isMainAtWork = false
@@ -153,7 +152,7 @@ export class Receiving {
         known: this.#here > 0 && validator !== null ? { bytesTotal, validator } : null,
         ...span,
       },
-      signal: this.#abort.signal,
+      cancellation: this.#cancellation,
       onBody: (body, answered) => this.#startBody(body, answered, span, target),
       onLimit: (ms) => this.#limit.set(ms),
       onBytes: () => this.#bytesCame(this.#writer?.received ?? 0),
@@ -163,7 +162,7 @@ export class Receiving {
   #bytesCame(received: number): void {
     this.#limit.set(bodyLimitMs)
     this.#around.onBytes(received)
-    if (this.#parts && this.#writer && received >= this.#parts.mainTo) this.#abort.abort(partEnded)
+    if (this.#parts && this.#writer && received >= this.#parts.mainTo) this.#cancellation.cancel(partEnded)
   }
 
   /** The head is good: from here on bytes are written. */
@@ -233,7 +232,7 @@ export class Receiving {
   async #verify(): Promise<void> {
     const { checksum } = this.#order
     if (!checksum || !this.#hash) return
-    if (this.#hashed < this.#here) await hashRest(this.#hash, this.#opened(), this.#hashed, this.#here, this.#abort.signal)
+    if (this.#hashed < this.#here) await hashRest(this.#hash, this.#opened(), this.#hashed, this.#here, this.#cancellation)
     if (isExpected(this.#hash, checksum)) return
     this.#empty()
     raise(failure('checksum-mismatch', `The ${checksum.algorithm} checksum of the file is not the one the job names.`))

@@ -1,5 +1,8 @@
 // How long the present wait may last. Set from where the wait begins, which knows no clock; counted from the next tick on.
 
+/** So long nothing may come of a body that has begun. */
+export const bodyLimitMs = 60_000
+
 export class TimeLimit {
   #deadline = Infinity
   #limitMs: number | null = null

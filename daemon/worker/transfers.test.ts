@@ -1,5 +1,5 @@
-// A real worker process against a real server that is wrong in many ways. Every case runs with a small file, which
-// comes through the HTTP client, and with a large one, which is read from the socket: both must end alike.
+// A real worker process against a real server that is wrong in many ways. Every case runs with a small file and with a large
+// one; where its length is plain once straight from the socket, once through the HTTP client: all must end alike.
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
@@ -76,21 +76,34 @@ function route(script: Script | Parameters<Origin['route']>[1]): string {
   return path
 }
 
-for (const size of ['small', 'large'] as const satisfies Size[]) {
+/** A head that names a length twice, though once it means nothing, is left to the HTTP client, and the body with it. */
+function notPlain(script: Script): Script {
+  if (script.raw === undefined) return { ...script, headers: { ...script.headers, 'X-Content-Length': '1' } }
+  const raw = Buffer.from(script.raw).toString('latin1').replace('\r\nContent-Length', '\r\nX-Content-Length: 1\r\nContent-Length')
+  return { ...script, raw: Buffer.from(raw, 'latin1') }
+}
+
+const ways = [
+  { kind: 'small', size: 'small', of: (script: Script) => script }, { kind: 'large', size: 'large', of: (script: Script) => script },
+  { kind: 'small, not plainly sent', size: 'small', of: notPlain }, { kind: 'large, not plainly sent', size: 'large', of: notPlain },
+] as const satisfies { kind: string; size: Size; of: (script: Script) => Script }[]
+
+for (const { kind, size, of } of ways) {
   const body = contents[size]
+  const routed: typeof route = (script) => route(typeof script === 'function' ? (request) => of(script(request)) : of(script))
   const half = Math.floor(body.length / 2)
   const etag = '"v1"'
 
-  test(`a ${size} file arrives whole, whatever the framing`, async () => {
+  test(`a ${kind} file arrives whole, whatever the framing`, async () => {
     for (const framing of ['length', 'chunked', 'close'] as const) {
       const file = localFile()
-      assertDone(await run(route({ body, framing }), file), file, body)
+      assertDone(await run(routed({ body, framing }), file), file, body)
     }
   })
 
-  test(`a ${size} file that was cut off goes on where it was`, async () => {
+  test(`a ${kind} file that was cut off goes on where it was`, async () => {
     for (const cut of ['reset', 'end'] as const) {
-      const path = route(({ count }) => count === 0 ? { body, etag, cutAfter: half, cut } : { body, etag })
+      const path = routed(({ count }) => count === 0 ? { body, etag, cutAfter: half, cut } : { body, etag })
       const file = localFile()
       const resumePoint = assertFailed(await run(path, file), 'connection-closed')
       assert.ok(resumePoint && (resumePoint.durable[0]?.[1] ?? 0) > 0, 'some bytes are durable')
@@ -101,8 +114,8 @@ for (const size of ['small', 'large'] as const satisfies Size[]) {
     }
   })
 
-  test(`a ${size} file without a validator starts again`, async () => {
-    const path = route(({ count }) => ({ body, etag: 'W/"v1"', ...(count === 0 ? { cutAfter: half } : {}) }))
+  test(`a ${kind} file without a validator starts again`, async () => {
+    const path = routed(({ count }) => ({ body, etag: 'W/"v1"', ...(count === 0 ? { cutAfter: half } : {}) }))
     const file = localFile()
     const resumePoint = assertFailed(await run(path, file), 'connection-closed')
     assertDone(await run(path, { ...file, resumePoint }), file, body)
@@ -121,8 +134,8 @@ for (const size of ['small', 'large'] as const satisfies Size[]) {
     ['is answered whole', () => ({ body, etag, ranges: false }), body],
   ]
   for (const [what, script, expected] of resumes) {
-    test(`a ${size} file that ${what} is one version in the end`, async () => {
-      const path = route(({ count }) => count === 0 ? { body, etag, cutAfter: half } : script(count))
+    test(`a ${kind} file that ${what} is one version in the end`, async () => {
+      const path = routed(({ count }) => count === 0 ? { body, etag, cutAfter: half } : script(count))
       const file = localFile()
       const resumePoint = assertFailed(await run(path, file), 'connection-closed')
       assertDone(await run(path, { ...file, resumePoint }), file, expected)
@@ -146,12 +159,16 @@ for (const size of ['small', 'large'] as const satisfies Size[]) {
     ['whose head is endless', { raw: `HTTP/1.1 200 OK\r\n${'X-Filler: yes\r\n'.repeat(20_000)}\r\n` }, 'invalid-server-response'],
     ['whose answer is not HTTP', { raw: body }, 'invalid-server-response'],
     ['in place of which nothing comes', { raw: '' }, 'connection-closed'],
+    ['whose head ends its lines wrongly', { raw: Buffer.concat([Buffer.from(`HTTP/1.1 200 OK\nContent-Length: ${body.length}\n\n`), body]) }, 'invalid-server-response'],
+    ['whose length is no number', { raw: Buffer.concat([Buffer.from(`HTTP/1.1 200 OK\r\nContent-Length: +${body.length}\r\n\r\n`), body]) }, 'invalid-server-response'],
+    ['whose length goes on in the next line', { raw: Buffer.concat([Buffer.from(`HTTP/1.1 200 OK\r\nContent-Length: 1\r\n 0\r\n\r\n`), body]) }, 'invalid-server-response'],
+    ['whose head is never finished', { raw: 'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n' }, 'connection-closed'],
     ['that switches protocols', { raw: 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\nhello' }, 'connection-closed'],
   ]
   for (const [what, script, code] of failing) {
-    test(`a ${size} file ${what} fails with ${code}`, async () => {
+    test(`a ${kind} file ${what} fails with ${code}`, async () => {
       const file = localFile()
-      assertFailed(await run(route(script), file), code)
+      assertFailed(await run(routed(script), file), code)
     })
   }
 
@@ -162,16 +179,18 @@ for (const size of ['small', 'large'] as const satisfies Size[]) {
     ['HTTP/1.0', 'HTTP/1.0 200 OK\r\n', head],
     ['HTTP/1.0 and no length', 'HTTP/1.0 200 OK\r\n', '\r\n'],
     ['no reason', 'HTTP/1.1 200\r\n', head],
+    ['the length in odd clothes', 'HTTP/1.1 200 OK\r\n', head.replace('Content-Length: ', 'Content-Length:\t 00').replace('\r\n', ' \r\n')],
+    ['the name of a protocol that it might speak', 'HTTP/1.1 200 OK\r\nUpgrade: h2,h2c\r\nConnection: Upgrade\r\n', head],
   ]
   for (const [what, begin, end] of odd) {
-    test(`a ${size} file after ${what} arrives whole`, async () => {
+    test(`a ${kind} file after ${what} arrives whole`, async () => {
       const file = localFile()
-      assertDone(await run(route({ raw: Buffer.concat([Buffer.from(begin + end), body]) }), file), file, body)
+      assertDone(await run(routed({ raw: Buffer.concat([Buffer.from(begin + end), body]) }), file), file, body)
     })
   }
 
-  test(`a ${size} file that is stopped goes on later`, async () => {
-    const path = route(({ count }) => count === 0 ? { body, etag, cutAfter: half, cut: 'stall' } : { body, etag })
+  test(`a ${kind} file that is stopped goes on later`, async () => {
+    const path = routed(({ count }) => count === 0 ? { body, etag, cutAfter: half, cut: 'stall' } : { body, etag })
     const file = localFile()
     const order = orderFor(origin.url(path), file)
     const last = worker.transfer(order)
@@ -184,10 +203,10 @@ for (const size of ['small', 'large'] as const satisfies Size[]) {
     assertDone(await run(path, { ...file, resumePoint }), file, body)
   })
 
-  test(`the checksum of a ${size} file is held against it, also across a resume`, async () => {
+  test(`the checksum of a ${kind} file is held against it, also across a resume`, async () => {
     for (const algorithm of ['sha256', 'sha512', 'sha1', 'md5'] as const) {
       const checksum = { algorithm, value: createHash(algorithm).update(body).digest('hex') }
-      const path = route(({ count }) => count === 0 ? { body, etag, cutAfter: half } : { body, etag })
+      const path = routed(({ count }) => count === 0 ? { body, etag, cutAfter: half } : { body, etag })
       const file = localFile()
       const resumePoint = assertFailed(await run(path, file, { checksum }), 'connection-closed')
       assertDone(await run(path, { ...file, resumePoint }, { checksum }), file, body)
@@ -197,16 +216,16 @@ for (const size of ['small', 'large'] as const satisfies Size[]) {
     }
   })
 
-  test(`a ${size} file beyond the limit of the job is refused, announced or not`, async () => {
+  test(`a ${kind} file beyond the limit of the job is refused, announced or not`, async () => {
     for (const framing of ['length', 'chunked'] as const) {
-      assertFailed(await run(route({ body, framing }), localFile(), { maximumBytes: body.length - 1 }), 'maximum-download-bytes')
+      assertFailed(await run(routed({ body, framing }), localFile(), { maximumBytes: body.length - 1 }), 'maximum-download-bytes')
       const file = localFile()
-      assertDone(await run(route({ body, framing }), file, { maximumBytes: body.length }), file, body)
+      assertDone(await run(routed({ body, framing }), file, { maximumBytes: body.length }), file, body)
     }
   })
 
-  test(`a connection over which a ${size} file came is used again, and a dead one is no failure`, async () => {
-    const path = route({ body })
+  test(`a connection over which a ${kind} file came is used again, and a dead one is no failure`, async () => {
+    const path = routed({ body })
     for (let count = 0; count < 3; count++) {
       const file = localFile()
       assertDone(await run(path, file), file, body)
@@ -217,18 +236,33 @@ for (const size of ['small', 'large'] as const satisfies Size[]) {
     assertDone(await run(path, file), file, body)
   })
 
-  test(`ranges of a ${size} file are put one after another`, async () => {
+  test(`ranges of a ${kind} file are put one after another`, async () => {
     const ranges = [{ offset: half, length: 1000 }, { offset: 0, length: half - 5 }, { offset: body.length - 7, length: null }]
     const expected = Buffer.concat([body.subarray(half, half + 1000), body.subarray(0, half - 5), body.subarray(body.length - 7)])
     const file = localFile()
-    const path = route(({ count }) => ({ body, etag, ...(count === 1 ? { cutAfter: 3000 } : {}) }))
+    const path = routed(({ count }) => ({ body, etag, ...(count === 1 ? { cutAfter: 3000 } : {}) }))
     const resumePoint = assertFailed(await run(path, file, { ranges }), 'connection-closed')
     assertDone(await run(path, { ...file, resumePoint }, { ranges }), file, expected)
-    assertFailed(await run(route({ body, ranges: false }), localFile(), { ranges }), 'insufficient-range-support')
-    assertFailed(await run(route({ body }), localFile(), { ranges: [{ offset: body.length, length: 5 }] }), 'invalid-range')
-    assertFailed(await run(route({ body }), localFile(), { ranges: [{ offset: body.length - 2, length: 5 }] }), 'invalid-range')
+    assertFailed(await run(routed({ body, ranges: false }), localFile(), { ranges }), 'insufficient-range-support')
+    assertFailed(await run(routed({ body }), localFile(), { ranges: [{ offset: body.length, length: 5 }] }), 'invalid-range')
+    assertFailed(await run(routed({ body }), localFile(), { ranges: [{ offset: body.length - 2, length: 5 }] }), 'invalid-range')
   })
 }
+
+test('an answer may come in pieces of any size', async () => {
+  const body = randomBytes(300)
+  const raw = Buffer.concat([Buffer.from(`HTTP/1.1 103 Hints\r\n\r\nHTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: ${body.length}\r\n\r\n`), body])
+  for (const bytes of [1, 7, 60, 100]) {
+    const file = localFile()
+    assertDone(await run(route({ raw, pace: { bytes, everyMs: 1 } }), file), file, body)
+  }
+})
+
+test('a connection is used again after a body that took longer than the server keeps an idle one', async () => {
+  const path = route({ body: contents.small, headers: { 'Keep-Alive': 'timeout=2' }, pace: { bytes: 7000, everyMs: 800 } })
+  for (const file of [localFile(), localFile()]) assertDone(await run(path, file), file, contents.small)
+  assert.deepEqual(origin.requestsFor(path).map(({ connection }) => connection), Array(2).fill(origin.requestsFor(path)[0]?.connection))
+})
 
 test('an empty file is a file', async () => {
   const file = localFile()

@@ -1,20 +1,21 @@
 // One connection to a server, plain or TLS, read into a buffer of ours (`onread`) and not through streams, which
-// cost three to four times as much. The HTTP client sees a facade, a duplex that
-// is fed copies of the bytes while heads and small bodies are read. For a large body a tap takes the place of the
-// facade: from then on the bytes land in the tap's own buffer. After it the wire may get a new facade.
-// The invariant: every byte goes to exactly one of them, in order; nothing is switched while the facade holds bytes.
+// cost three to four times as much. The HTTP client sees a facade, a duplex that is fed copies of the heads, and of the bodies
+// that are not plain. A plain body goes to a tap: straight into its buffer or, while that has none, from the common one.
+// The invariant: every byte goes to exactly one of them, in order; it is decided at the end of a head.
 import { connect as connectPlain, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { connect as connectSecure, type ConnectionOptions, type SecureContext } from 'node:tls'
+import { headLength, hideContinue, hideLength, isInterim } from './answer-head.ts'
+import type { Cancellation } from './cancellation.ts'
 import { Facade } from './facade.ts'
 import { ReadPace } from './read-pace.ts'
 
 export interface Tap {
-  /** Where the next bytes of the body shall land; never empty. */
-  room(): Buffer
+  /** Where the next bytes of the body shall land; never empty. `null`: anywhere. */
+  room(): Buffer | null
   /** They are there. */
   filled(count: number): void
-  /** Bytes that landed elsewhere. */
+  /** Bytes that landed elsewhere, and do not stay there. */
   take(bytes: Buffer): void
   /** The connection ended or failed (`null`: it was closed in order). */
   ended(error: Error | null): void
@@ -28,19 +29,25 @@ export interface Endpoint {
   readonly trust: SecureContext | null
 }
 
-/** While heads are read all wires share one buffer: what lands there is copied before the next read. */
-let headBuffer: Buffer | null = null
+/** All wires share one buffer for what has no place yet: what lands there is used or copied before the next read. */
+let commonBuffer: Buffer | null = null
+/** A smaller body is over before anything could be said about its pace. */
+const pacedBytes = 256 * 1024
 
 export class Wire {
   #socket: Socket
   #facade: Facade | null = null
   #tap: Tap | null = null
-  #waitingTap: Tap | null = null
   #room: Buffer | null = null
   /** `null` over TLS: there a read gives one record and not what has gathered. */
   readonly #pace: ReadPace | null
-  #end: { readonly error: Error | null } | null = null
-  #firstBytes = Buffer.alloc(0)
+  #isOver = false
+  #isHeadDue = false
+  /** The beginning of a head. */
+  #unfinished: Buffer | null = null
+  #plainLength: number | null = null
+  #version: '1.0' | '1.1' | null = null
+  #hasAnswered = false
   /** The last bytes that the facade was given; their end shows whether more came than belonged to an answer. */
   lastFed: Buffer | null = null
   onIdleEnd: (() => void) | null = null
@@ -50,8 +57,8 @@ export class Wire {
     this.#socket = open({ buffer: () => this.#nextBuffer(), callback: (count, bytes) => this.#received(count, bytes) })
   }
 
-  /** Connects within `signal`; rejects with what the system or TLS says. */
-  static open(endpoint: Endpoint, session: Buffer | null, onSession: (session: Buffer) => void, signal: AbortSignal): Promise<Wire> {
+  /** Connects unless it is cancelled; rejects with what the system or TLS says, or why it was cancelled. */
+  static open(endpoint: Endpoint, session: Buffer | null, onSession: (session: Buffer) => void, cancellation: Cancellation): Promise<Wire> {
     const { host, port, secure } = endpoint
     return new Promise((resolve, reject) => {
       const wire = new Wire((onread) => {
@@ -59,42 +66,48 @@ export class Wire {
         return connectSecure(secureOptions(endpoint, session, onread))
       }, secure)
       const socket = wire.#socket
-      const abort = (): void => {
+      const cancel = (): void => {
         socket.destroy()
-        reject(signal.reason)
+        reject(cancellation.reason)
       }
-      if (signal.aborted) return abort()
-      signal.addEventListener('abort', abort, { once: true })
+      if (cancellation.isCancelled) return cancel()
+      cancellation.onCancel(cancel)
+      let isConnected = false
       socket.on('session', onSession)
       socket.once(secure ? 'secureConnect' : 'connect', () => {
-        signal.removeEventListener('abort', abort)
+        isConnected = true
+        cancellation.onCancel(null)
         socket.setKeepAlive(true, 60_000)
         resolve(wire)
       })
-      const early = (error: Error | null): void => {
-        signal.removeEventListener('abort', abort)
+      const ended = (error: Error | null): void => {
+        if (isConnected) return wire.#ended(error)
+        cancellation.onCancel(null)
         reject(error ?? Object.assign(new Error('closed'), { code: 'ECONNRESET' }))
-        wire.#ended(error)
       }
-      socket.on('error', early)
+      socket.on('error', ended)
       socket.on('end', () => wire.#ended(null))
-      socket.on('close', () => early(null))
+      socket.on('close', () => ended(null))
     })
   }
 
   get isOpen(): boolean {
-    return this.#end === null
+    return !this.#isOver
   }
 
   /** Which HTTP the last answer began with. */
   get version(): '1.0' | '1.1' | null {
-    const begin = this.#firstBytes.toString('latin1')
-    return begin.startsWith('HTTP/1.1') ? '1.1' : begin.startsWith('HTTP/1.0') ? '1.0' : null
+    return this.#version
   }
 
-  /** Has the server said anything since the facade was given out? */
+  /** Has the server said anything since an answer was expected? */
   get hasAnswered(): boolean {
-    return this.#firstBytes.length > 0
+    return this.#hasAnswered
+  }
+
+  /** The client was told that there is no body, and there is one of so many bytes, which waits to be tapped. */
+  get plainLength(): number | null {
+    return this.#plainLength
   }
 
   /** A new duplex for the HTTP client; the one before must be gone. */
@@ -102,25 +115,27 @@ export class Wire {
     this.#facade = new Facade(this.#socket, (facade) => {
       if (facade !== this.#facade) return
       this.#facade = null
-      this.destroy()
+      // For the client the answer may be over, and the connection of no more use, while the body still comes.
+      if (!this.#tap) this.destroy()
     })
     return this.#facade
   }
 
   /** A new request is about to be made on the facade. */
   expectAnswer(): void {
-    this.#firstBytes = Buffer.alloc(0)
-    this.lastFed = null
+    this.#isHeadDue = true
+    this.#hasAnswered = false
+    this.#plainLength = this.#version = this.#unfinished = this.lastFed = null
   }
 
-  /** From the next bytes that the facade does not hold on, the tap gets them. */
+  /** Takes the plain body whose head the client is just looking at. */
   tapBody(tap: Tap): void {
-    this.#waitingTap = tap
+    this.#tap = tap
   }
 
   /** The tapped body is complete. */
   untap(): void {
-    this.#tap = this.#waitingTap = null
+    this.#tap = null
   }
 
   get isTapped(): boolean {
@@ -133,32 +148,62 @@ export class Wire {
 
   #nextBuffer(): Buffer {
     this.#room = this.#tap ? this.#tap.room() : null
-    return this.#room ?? (headBuffer ??= Buffer.allocUnsafeSlow(64 * 1024))
+    return this.#room ?? (commonBuffer ??= Buffer.allocUnsafeSlow(64 * 1024))
   }
 
   #received(count: number, buffer: Uint8Array): boolean {
-    if (this.#waitingTap && this.#facade?.isEmpty) this.#switch(this.#waitingTap)
-    if (this.#tap) {
-      if (this.#room) this.#tap.filled(count)
-      else this.#tap.take(Buffer.from(buffer.buffer, buffer.byteOffset, count))
+    if (this.#tap && this.#room) {
+      this.#tap.filled(count)
       return this.#rest(count)
     }
-    const bytes = Buffer.from(buffer.subarray(0, count))
-    if (this.#firstBytes.length === 0) hideContinue(bytes)
-    if (this.#firstBytes.length < 8) this.#firstBytes = Buffer.concat([this.#firstBytes, bytes.subarray(0, 8)])
+    const bytes = Buffer.from(buffer.buffer, buffer.byteOffset, count)
+    const rest = this.#isHeadDue ? this.#takeHeads(bytes) : bytes
+    if (rest.length === 0) return true
+    if (this.#tap) {
+      this.#tap.take(rest)
+      return this.#rest(count)
+    }
+    return this.#feed(Buffer.from(rest))
+  }
+
+  /** Hands on what is whole of heads, and gives what follows the last one. */
+  #takeHeads(bytes: Buffer): Buffer {
+    this.#hasAnswered = true
+    let rest = this.#unfinished ? Buffer.concat([this.#unfinished, bytes]) : bytes
+    this.#unfinished = null
+    while (this.#isHeadDue && rest.length > 0) {
+      const length = headLength(rest)
+      if (length === null) {
+        this.#unfinished = Buffer.from(rest)
+        return Buffer.alloc(0)
+      }
+      const head = Buffer.from(rest.subarray(0, length))
+      rest = rest.subarray(length)
+      if (isInterim(head)) hideContinue(head)
+      else {
+        this.#isHeadDue = false
+        this.#version = versionOf(head)
+        this.#plainLength = hideLength(head)
+      }
+      if (!this.#feed(head)) break
+    }
+    return rest
+  }
+
+  #feed(bytes: Buffer): boolean {
+    this.lastFed = bytes
     if (!this.#facade) {
       // Nobody asked for this: the server is out of step.
       this.destroy()
       return false
     }
-    this.lastFed = bytes
     this.#facade.feed(bytes)
     return true
   }
 
   /** Leaves the socket alone for as long as its pace says; `false` stops the reading. */
   #rest(count: number): boolean {
-    if (!this.#pace || !this.#tap) return true
+    if (!this.#pace || !this.#tap || (this.#plainLength ?? 0) < pacedBytes) return true
     // A full room says nothing about what waits behind it.
     const waitMs = this.#pace.after(count, performance.now(), count === this.#room?.length)
     if (waitMs === 0) return true
@@ -166,37 +211,20 @@ export class Wire {
     return false
   }
 
-  #switch(tap: Tap): void {
-    const facade = this.#facade
-    this.#facade = this.#waitingTap = null
-    this.#tap = tap
-    facade?.destroy()
-  }
-
   #ended(error: Error | null): void {
-    if (this.#end) return
-    this.#end = { error }
-    const tap = this.#tap ?? (this.#facade?.isEmpty ? this.#waitingTap : null)
-    if (tap) {
-      this.#tap = tap
-      tap.ended(error)
-    } else if (error) this.#facade?.destroy(error)
+    if (this.#isOver) return
+    this.#isOver = true
+    if (this.#unfinished) this.#feed(this.#unfinished)
+    if (this.#tap) this.#tap.ended(error)
+    else if (error) this.#facade?.destroy(error)
     else this.#facade?.finish()
     this.onIdleEnd?.()
   }
 }
 
-/**
- * An unexpected 100 may be ignored (RFC 9110 §15.2.1), but the HTTP client takes offence: it gets to see a 102. Looks
- * at the interim answers that come together at the beginning, which is how servers send them.
- */
-function hideContinue(bytes: Buffer): void {
-  for (let at = 0; /^HTTP\/1\.1 1\d\d$/.test(bytes.toString('latin1', at, at + 12));) {
-    if (bytes.toString('latin1', at + 9, at + 12) === '100') bytes.write('102', at + 9, 'latin1')
-    const end = bytes.indexOf('\r\n\r\n', at)
-    if (end === -1) return
-    at = end + 4
-  }
+function versionOf(head: Buffer): '1.0' | '1.1' | null {
+  const begin = head.toString('latin1', 0, 8)
+  return begin === 'HTTP/1.1' ? '1.1' : begin === 'HTTP/1.0' ? '1.0' : null
 }
 
 type OnRead = { buffer: () => Buffer; callback: (count: number, bytes: Uint8Array) => boolean }

@@ -113,7 +113,8 @@ export async function startOrigin(tls?: { readonly key: string; readonly cert: s
 /** The bytes are written to the socket directly: Node's own server would refuse to be wrong. */
 async function play(script: Script, request: OriginRequest, socket: Socket): Promise<void> {
   if (script.raw !== undefined) {
-    socket.write(script.raw)
+    if (script.pace) await sendBody(script, Buffer.from(script.raw), 'length', socket)
+    else socket.write(script.raw)
     if (!script.keepOpen) socket.end()
     return
   }

@@ -1,0 +1,49 @@
+// The head of an answer before the HTTP client gets to see it: where it ends, and how long a plain body after it is. Pure. The client
+// judges every head; but it is told that a plain body is empty, since its bytes go straight from the socket to the file, and
+// the client stays good for the next answer. Only a head about which there can be no two opinions is touched.
+
+/** What begins with these may become a head; anything else is for the client at once. */
+const beginning = Buffer.from('HTTP/1.')
+/** The client refuses a larger one, so it is not waited for. */
+const largestHead = 64 * 1024
+/** Whole lines, each ended as it should be, none folded (RFC 9112 §2.2, §5.2); a part or the whole file. */
+const wellFormed = /^HTTP\/1\.[01] (?:200|206)(?: [^\r\n]*)?\r\n(?:[^\r\n \t][^\r\n]*\r\n)*\r\n$/
+const length = /\r\ncontent-length:[ \t]*(\d{1,15})[ \t]*\r\n/i
+const otherFraming = /\r\ntransfer-encoding[ \t]*:/i
+const anyLength = /content-length/gi
+
+/** The length of the head that `bytes` begin with; `null`: it goes on. What can be none counts as whole. */
+export function headLength(bytes: Buffer): number | null {
+  // A line that ends without a carriage return is wrong, and not waited on either.
+  const good = bytes.indexOf('\n\r\n')
+  const bad = (good === -1 ? bytes : bytes.subarray(0, good)).indexOf('\n\n')
+  if (bad !== -1) return bad + 2
+  if (good !== -1) return good + 3
+  const known = Math.min(bytes.length, beginning.length)
+  const mayGoOn = bytes.length < largestHead && beginning.compare(bytes, 0, known, 0, known) === 0
+  return mayGoOn ? null : bytes.length
+}
+
+/** An answer that only says that another will follow (RFC 9110 §15.2). */
+export function isInterim(head: Buffer): boolean {
+  return head[9] === 0x31
+}
+
+/**
+ * An unexpected 100 may be ignored (RFC 9110 §15.2.1), but the HTTP client takes offence: it gets to see a 102.
+ */
+export function hideContinue(head: Buffer): void {
+  if (head.toString('latin1', 9, 12) === '100') head.write('102', 9, 'latin1')
+}
+
+/** Gives how many bytes of plain body follow, and makes the head say that there are none; `null`, and nothing done: it is not as plain as that. */
+export function hideLength(head: Buffer): number | null {
+  const text = head.toString('latin1')
+  const found = length.exec(text)
+  if (!found || !wellFormed.test(text) || otherFraming.test(text) || text.match(anyLength)?.length !== 1) return null
+  const digits = found[1] ?? ''
+  const bytes = Number(digits)
+  const at = text.indexOf(digits, found.index + '\r\ncontent-length:'.length)
+  head.fill('0', at, at + digits.length)
+  return bytes > 0 ? bytes : null
+}
