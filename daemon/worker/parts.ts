@@ -135,8 +135,9 @@ export class Parts {
     if (this.#isProven) this.#claims.add(part)
     this.#parts.add(part)
     part.ended = this.#run(part).finally(() => {
-      // Whoever stopped for it goes on, through what it brought if need be: a request less is worth more than bytes twice.
-      if (part.isBroken) this.#claims.delete(part)
+      // Whoever would stop for it goes on, through what it brought if need be: a request less is worth more than a little twice.
+      const brought = (part.writer?.received ?? part.from) - part.from
+      if (part.isBroken || brought < leastPart) this.#claims.delete(part)
       part.writer?.close()
       this.#parts.delete(part)
       this.#fill()
