@@ -27,7 +27,11 @@ export class Connection {
     this.origin = origin
     this.wire = wire
     this.client = new createClient(origin, {
-      connect: (_, callback) => void queueMicrotask(() => callback(null, wire.attach() as never)),
+      connect: (_, callback) => void queueMicrotask(() => {
+        // The client connects anew where it lost its facade before it had sent a request; on a dead wire that would wait for ever.
+        if (wire.isOpen) callback(null, wire.attach() as never)
+        else callback(Object.assign(new Error('closed'), { code: 'ECONNRESET' }), null)
+      }),
       maxHeaderSize: largestHead,
       // The transfer watches the clock, the same way on both paths.
       headersTimeout: 0,

@@ -92,7 +92,7 @@ export class Wire {
   }
 
   get isOpen(): boolean {
-    return !this.#isOver
+    return !this.#isOver && !this.#socket.destroyed
   }
 
   /** Which HTTP the last answer began with. */
