@@ -6,11 +6,10 @@
 const beginning = Buffer.from('HTTP/1.')
 /** The client refuses a larger one, so it is not waited for. */
 const largestHead = 64 * 1024
-/** Whole lines, each ended as it should be, none folded (RFC 9112 §2.2, §5.2); a part or the whole file. */
-const wellFormed = /^HTTP\/1\.[01] (?:200|206)(?: [^\r\n]*)?\r\n(?:[^\r\n \t][^\r\n]*\r\n)*\r\n$/
-const length = /\r\ncontent-length:[ \t]*(\d{1,15})[ \t]*\r\n/i
-const otherFraming = /\r\ntransfer-encoding[ \t]*:/i
-const anyLength = /content-length/gi
+/** Whole lines, ended as they should be and not folded (RFC 9112 §2.2, §5.2), that say nothing about the length of the body. */
+const lines = String.raw`(?:(?!content-length|transfer-encoding)[^\r\n \t][^\r\n]*\r\n)*`
+/** A part or the whole file, with one length. */
+const plain = new RegExp(String.raw`^(HTTP/1\.[01] (?:200|206)(?: [^\r\n]*)?\r\n${lines}content-length:[ \t]*)(\d{1,15})[ \t]*\r\n${lines}\r\n$`, 'i')
 
 /** The length of the head that `bytes` begin with; `null`: it goes on. What can be none counts as whole. */
 export function headLength(bytes: Buffer): number | null {
@@ -38,12 +37,9 @@ export function hideContinue(head: Buffer): void {
 
 /** Gives how many bytes of plain body follow, and makes the head say that there are none; `null`, and nothing done: it is not as plain as that. */
 export function hideLength(head: Buffer): number | null {
-  const text = head.toString('latin1')
-  const found = length.exec(text)
-  if (!found || !wellFormed.test(text) || otherFraming.test(text) || text.match(anyLength)?.length !== 1) return null
-  const digits = found[1] ?? ''
+  const [, before = '', digits = ''] = plain.exec(head.toString('latin1')) ?? []
   const bytes = Number(digits)
-  const at = text.indexOf(digits, found.index + '\r\ncontent-length:'.length)
-  head.fill('0', at, at + digits.length)
-  return bytes > 0 ? bytes : null
+  if (bytes === 0) return null
+  head.fill('0', before.length, before.length + digits.length)
+  return bytes
 }

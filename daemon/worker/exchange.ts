@@ -27,7 +27,7 @@ export interface Exchange {
   readonly connection: Connection
   readonly method: string
   readonly path: string
-  readonly headers: string[]
+  readonly headers: readonly string[]
   /** Looks at the head and says what shall become of the body. May throw. */
   readonly onHead: (head: AnswerHead) => BodyPlan
   /** Called whenever bytes arrive. */
@@ -62,7 +62,7 @@ class Answer implements Tap {
     cancellation.onCancel(() => this.#fail(cancellation.reason))
     wire.expectAnswer()
     try {
-      client.dispatch({ method: method as 'GET', path, headers, idempotent: true, blocking: false }, {
+      client.dispatch({ method: method as 'GET', path, headers: headers as string[], idempotent: true, blocking: false }, {
         onRequestStart: () => {},
         onResponseStart: (_, status, answered) => this.#guard(() => this.#head(status, answered)),
         onResponseData: (_, bytes) => this.#guard(() => this.#piece(bytes)),

@@ -217,9 +217,12 @@ export function inodeOf({ dev, ino, birthtimeMs }: Pick<Stats, 'dev' | 'ino' | '
   return process.platform === 'linux' ? `${dev}:${ino}:${birthtimeMs}` : `${dev}:${ino}`
 }
 
+/** Whose this process is; that never changes once it has begun. */
+const ownUid = process.geteuid?.()
+
 /** A regular file of this user? `isKnown`: it is the very file that the resume point names, which root may have taken over. */
 export function isOwn(stats: Stats, isKnown: boolean): boolean {
-  const uid = process.geteuid?.() ?? stats.uid
+  const uid = ownUid ?? stats.uid
   return stats.isFile() && (stats.uid === uid || (uid === 0 && isKnown))
 }
 

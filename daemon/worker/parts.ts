@@ -202,7 +202,7 @@ export class Parts {
   }
 }
 
-/** Can it be proven that parts of this file belong together? */
+/** Is it worth sharing, and can it be proven that parts of it belong together? */
 export function mayHaveParts({ ranges, connections }: TransferOrder, total: number, validator: Validator): boolean {
-  return ranges === null && connections !== 1 && mayResume(validator, total)
+  return total >= 2 * leastPart && ranges === null && connections !== 1 && mayResume(validator, total)
 }

@@ -22,10 +22,17 @@ const ownHeaders: ReadonlySet<string> = new Set([
 ])
 const originHeaders: ReadonlySet<string> = new Set(['authorization', 'cookie', 'host', 'proxy-authorization'])
 
+/** Of a job that names none, as most do; very small files notice what is made for each. */
+const noHeaders: Readonly<Record<string, string>> = {}
+const usual = { 'accept': '*/*', 'user-agent': `Backhaul/${packageVersion}` }
+const always = { 'accept-encoding': 'identity' }
+const plainRequest = Object.entries({ ...usual, ...always }).flat()
+
 export function firstTarget(order: Pick<TransferOrder, 'remoteName' | 'http'>): Target | Failure {
   const url = parseUrl(order.remoteName)
   if (url === null) return failure('invalid-remote-name', 'The remote name is not an absolute http or https URL.')
-  const headers = Object.fromEntries(Object.entries(order.http.headers)
+  const own = Object.entries(order.http.headers)
+  const headers = own.length === 0 ? noHeaders : Object.fromEntries(own
     .map(([name, value]) => [name.toLowerCase(), value] as const)
     .filter(([name]) => !ownHeaders.has(name)))
   return targetOf(url, order.http.method.toUpperCase(), headers)
@@ -48,8 +55,9 @@ export function nextTarget(target: Target, location: string, status: number, hop
 }
 
 /** The headers on the wire, as a flat list. `range` is what follows `bytes=`. */
-export function requestHeaders(target: Target, range: string | null, ifRange: string | null): string[] {
-  const headers: Record<string, string> = { 'accept': '*/*', 'user-agent': `Backhaul/${packageVersion}`, ...target.headers, 'accept-encoding': 'identity' }
+export function requestHeaders(target: Target, range: string | null, ifRange: string | null): readonly string[] {
+  if (target.headers === noHeaders && range === null) return plainRequest
+  const headers: Record<string, string> = { ...usual, ...target.headers, ...always }
   if (range !== null) headers['range'] = `bytes=${range}`
   if (range !== null && ifRange !== null) headers['if-range'] = ifRange
   return Object.entries(headers).flat()
@@ -70,9 +78,19 @@ function targetOf(url: URL, method: string, headers: Readonly<Record<string, str
 }
 
 function parseUrl(text: string, from?: URL): URL | null {
-  if (!URL.canParse(text, from?.href)) return null
-  const url = new URL(text, from?.href)
+  const url = urlOf(text, from)
+  if (url === null) return null
   return (url.protocol === 'http:' || url.protocol === 'https:') && url.hostname !== '' ? url : null
+}
+
+function urlOf(text: string, from: URL | undefined): URL | null {
+  try {
+    return new URL(text, from)
+  } catch (error) {
+    // Asking before whether it can be parsed would parse it twice.
+    if (error instanceof TypeError) return null
+    throw error
+  }
 }
 
 function decode(text: string): string {

@@ -76,10 +76,10 @@ function route(script: Script | Parameters<Origin['route']>[1]): string {
   return path
 }
 
-/** A head that names a length twice, though once it means nothing, is left to the HTTP client, and the body with it. */
+/** A head with anything that looks like a second length is left to the HTTP client, and the body with it. */
 function notPlain(script: Script): Script {
-  if (script.raw === undefined) return { ...script, headers: { ...script.headers, 'X-Content-Length': '1' } }
-  const raw = Buffer.from(script.raw).toString('latin1').replace('\r\nContent-Length', '\r\nX-Content-Length: 1\r\nContent-Length')
+  if (script.raw === undefined) return { ...script, headers: { ...script.headers, 'Content-Length-Too': '1' } }
+  const raw = Buffer.from(script.raw).toString('latin1').replace('\r\nContent-Length', '\r\nContent-Length-Too: 1\r\nContent-Length')
   return { ...script, raw: Buffer.from(raw, 'latin1') }
 }
 
