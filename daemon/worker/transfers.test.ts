@@ -260,12 +260,14 @@ test('an answer may come in pieces of any size', async () => {
 
 test('a server that closes without a word after each answer costs no failure, whenever its end comes', async () => {
   const raw = Buffer.concat([Buffer.from(`HTTP/1.1 200 OK\r\nContent-Length: ${contents.small.length}\r\n\r\n`), contents.small])
+  const closing = await startOrigin()
   // It ends a moment after the last byte: just when the next request is on its way.
-  const path = route({ raw, pace: { bytes: raw.length, everyMs: 1 } })
+  closing.route('/file', { raw, pace: { bytes: raw.length, everyMs: 1 } })
   for (let count = 0; count < 60; count++) {
     const file = localFile()
-    assertDone(await run(path, file), file, contents.small)
+    assertDone(await worker.transfer(orderFor(closing.url('/file'), file)), file, contents.small)
   }
+  await closing.close()
 })
 
 test('a connection is used again after a body that took longer than the server keeps an idle one', async () => {
