@@ -98,3 +98,32 @@ test('a transfer is checkpointed after five seconds even if little came', async 
     assert.equal(last(seen), 'transfer.stopped')
   })
 })
+
+test('where a kept connection ends just before the next request goes out, that goes over a new one', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'backhaul-download-'))
+  const [origin, connections, folders] = [await startOrigin(), new Connections(), new Folders()]
+  const seen: Reported[] = []
+  const download = (name: string): Download => new Download(
+    orderFor(origin.url('/file'), { localName: join(folder, name), temporaryName: `BH${name}.tmp`, resumePoint: null }),
+    { connections, folders, report: (report, params) => void seen.push({ name: report, params } as Reported) },
+  )
+  try {
+    origin.route('/file', { body: Buffer.from('content') })
+    await download('1').run()
+    await origin.endConnections()
+    // A timer that is due runs before the end is read, and the request would be sent after it.
+    const second = download('2')
+    const ended = new Promise<void>((resolve) => { setTimeout(() => resolve(second.run()), 1) })
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20)
+    const limit = setInterval(() => second.tick(performance.now()), 50)
+    await ended
+    clearInterval(limit)
+    assert.equal(last(seen), 'transfer.done')
+    assert.deepEqual(origin.requestsFor('/file').map(({ connection }) => connection), [0, 1])
+  } finally {
+    connections.close()
+    folders.close()
+    await origin.close()
+    rmSync(folder, { recursive: true })
+  }
+})

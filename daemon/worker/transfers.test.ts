@@ -258,18 +258,6 @@ test('an answer may come in pieces of any size', async () => {
   }
 })
 
-test('a server that closes without a word after each answer costs no failure, whenever its end comes', async () => {
-  const raw = Buffer.concat([Buffer.from(`HTTP/1.1 200 OK\r\nContent-Length: ${contents.small.length}\r\n\r\n`), contents.small])
-  const closing = await startOrigin()
-  // It ends a moment after the last byte: just when the next request is on its way.
-  closing.route('/file', { raw, pace: { bytes: raw.length, everyMs: 1 } })
-  for (let count = 0; count < 60; count++) {
-    const file = localFile()
-    assertDone(await worker.transfer(orderFor(closing.url('/file'), file)), file, contents.small)
-  }
-  await closing.close()
-})
-
 test('a connection is used again after a body that took longer than the server keeps an idle one', async () => {
   const path = route({ body: contents.small, headers: { 'Keep-Alive': 'timeout=2' }, pace: { bytes: 7000, everyMs: 800 } })
   for (const file of [localFile(), localFile()]) assertDone(await run(path, file), file, contents.small)

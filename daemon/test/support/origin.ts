@@ -53,6 +53,8 @@ export interface Origin {
   requestsFor(path: string): OriginRequest[]
   /** Resolves once `path` was asked for `count` times in all. */
   asked(path: string, count?: number): Promise<void>
+  /** Ends every open connection in order; resolves when the system was told. */
+  endConnections(): Promise<void>
   /** Resets every open connection. */
   dropConnections(): void
   close(): Promise<void>
@@ -99,6 +101,9 @@ export async function startOrigin(tls?: { readonly key: string; readonly cert: s
       waiting.add(look)
       look()
     }),
+    endConnections: async () => {
+      await Promise.all(sockets.map((socket) => new Promise<void>((resolve) => void socket.end(resolve))))
+    },
     dropConnections: () => {
       for (const socket of sockets) reset(socket)
     },
