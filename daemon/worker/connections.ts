@@ -6,7 +6,7 @@ import { setFlagsFromString } from 'node:v8'
 import type { Cancellation } from './cancellation.ts'
 import { Wire } from './wire.ts'
 
-/** As many as the files of all foreground slots. */
+/** As many as all foreground slots have files at once by default. */
 const keptPerOrigin = 64
 /** Together below the five seconds after which common servers close. */
 const keptForMs = 3500
