@@ -157,28 +157,28 @@ export class Wire {
       return this.#rest(count)
     }
     const bytes = Buffer.from(buffer.buffer, buffer.byteOffset, count)
-    const rest = this.#isHeadDue ? this.#takeHeads(bytes) : bytes
-    if (rest.length === 0) return true
+    const left = this.#isHeadDue ? this.#takeHeads(bytes) : bytes
+    if (left.length === 0) return true
     if (this.#tap) {
-      this.#tap.take(rest)
+      this.#tap.take(left)
       return this.#rest(count)
     }
-    return this.#feed(Buffer.from(rest))
+    return this.#feed(Buffer.from(left))
   }
 
   /** Hands on what is whole of heads, and gives what follows the last one. */
   #takeHeads(bytes: Buffer): Buffer {
     this.#hasAnswered = true
-    let rest = this.#unfinished ? Buffer.concat([this.#unfinished, bytes]) : bytes
+    let left = this.#unfinished ? Buffer.concat([this.#unfinished, bytes]) : bytes
     this.#unfinished = null
-    while (this.#isHeadDue && rest.length > 0) {
-      const length = headLength(rest)
+    while (this.#isHeadDue && left.length > 0) {
+      const length = headLength(left)
       if (length === null) {
-        this.#unfinished = Buffer.from(rest)
+        this.#unfinished = Buffer.from(left)
         return Buffer.alloc(0)
       }
-      const head = Buffer.from(rest.subarray(0, length))
-      rest = rest.subarray(length)
+      const head = Buffer.from(left.subarray(0, length))
+      left = left.subarray(length)
       if (isInterim(head)) hideContinue(head)
       else {
         this.#isHeadDue = false
@@ -187,7 +187,7 @@ export class Wire {
       }
       if (!this.#feed(head)) break
     }
-    return rest
+    return left
   }
 
   #feed(bytes: Buffer): boolean {
