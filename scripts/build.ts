@@ -61,6 +61,7 @@ async function compile(out: string, options: { readonly onlySdk: boolean; readon
       backhauld: 'program:backhauld',
       'worker-start': 'daemon/worker-start.ts',
       'worker-main': 'daemon/worker-main.ts',
+      'hash-thread': 'daemon/worker/hash-thread.js',
     },
     outdir: out,
     bundle: true,
@@ -91,7 +92,7 @@ async function compile(out: string, options: { readonly onlySdk: boolean; readon
 }
 
 async function removeEarlierBuild(out: string): Promise<void> {
-  const names = (await readdir(out)).filter((name) => /^(chunk-\w+|index|backhauld?|worker-(start|main))\.js$/.test(name))
+  const names = (await readdir(out)).filter((name) => /^(chunk-\w+|index|backhauld?|worker-(start|main)|hash-thread)\.js$/.test(name))
   for (const name of names) await rm(join(out, name))
 }
 

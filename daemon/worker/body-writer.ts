@@ -2,11 +2,11 @@
 // in one write. Counts, hashes and bounds them on the way. The invariant: bytes reach the file in order, once, at
 // `offset`, and never more than `limit` of them. Writes block: this process has nothing better to do, and the
 // thread pool costs more than it saves. A small file that comes in one piece goes to the disk from where it is.
-import type { Hash } from 'node:crypto'
 import { failure } from '../../protocol/failures.ts'
 import { alignedBuffer, blockBytes } from './direct-writes.ts'
 import { localFailure, raise } from './failure-from.ts'
 import type { PartialFile } from './partial-file.ts'
+import { notComputed, seen, type RunningHash } from './running-hash.ts'
 
 const largestBuffer = 1024 * 1024
 const keptBuffers = 4
@@ -16,7 +16,7 @@ const spare: Buffer[] = []
 
 export class BodyWriter {
   readonly #file: PartialFile
-  readonly #hash: Hash | null
+  readonly #hash: RunningHash | null
   readonly #expected: number | null
   /** Taken when the first byte needs it. */
   #buffer: Buffer | null = null
@@ -25,9 +25,13 @@ export class BodyWriter {
   #flushed = 0
   #filled = 0
   #limit = Infinity
+  /** For what the hash was shown of the buffer. */
+  #ticket = seen
+  /** The buffer before this one, and until when the hash reads it. */
+  #other: { readonly buffer: Buffer; readonly ticket: number } | null = null
 
   /** `expected` is how many bytes will come, where that is known: a small file needs no large buffer. */
-  constructor(file: PartialFile, offset: number, expected: number | null, hash: Hash | null) {
+  constructor(file: PartialFile, offset: number, expected: number | null, hash: RunningHash | null) {
     this.#file = file
     this.#hash = hash
     this.#offset = offset
@@ -65,12 +69,12 @@ export class BodyWriter {
   /** `count` bytes were put into the room. */
   filled(count: number): void {
     const buffer = this.#taken()
-    this.#hash?.update(buffer.subarray(this.#filled, this.#filled + count))
     this.#filled += count
     this.#refuseBeyondLimit(this.received)
     if (this.#filled < buffer.length) return
     this.flush()
     this.#filled = this.#flushed = 0
+    this.#useOther(buffer)
   }
 
   take(bytes: Uint8Array): void {
@@ -94,8 +98,11 @@ export class BodyWriter {
 
   /** Gives the buffer back; what was not flushed is dropped. */
   close(): void {
-    if (this.#buffer?.length === largestBuffer && spare.length < keptBuffers) spare.push(this.#buffer)
-    this.#buffer = null
+    const isFree = this.#hash?.waitFor(this.#ticket) ?? true
+    for (const buffer of [this.#buffer, this.#other?.buffer]) {
+      if (isFree && buffer?.length === largestBuffer && spare.length < keptBuffers) spare.push(buffer)
+    }
+    this.#buffer = this.#other = null
     this.#flushed = this.#filled = 0
   }
 
@@ -109,11 +116,20 @@ export class BodyWriter {
 
   #takeWhole(bytes: Uint8Array): void {
     this.#refuseBeyondLimit(this.received + bytes.length)
-    this.#hash?.update(bytes)
     this.#write(bytes)
   }
 
+  /** Where the hash still reads what was just written, the next bytes go to another buffer, which it has seen by then. */
+  #useOther(full: Buffer): void {
+    if (this.#ticket === seen) return
+    this.#buffer = this.#other?.buffer ?? takeBuffer(null)
+    if (this.#other && this.#hash?.waitFor(this.#other.ticket) === false) raise(notComputed)
+    this.#other = { buffer: full, ticket: this.#ticket }
+    this.#ticket = seen
+  }
+
   #write(bytes: Uint8Array): void {
+    if (this.#hash) this.#ticket = this.#hash.update(bytes)
     try {
       this.#file.write(bytes, this.#offset)
     } catch (error) {

@@ -1,36 +1,66 @@
-// The checksum of a file, computed while its bytes arrive. Only what an earlier attempt left is read back, once.
-import { createHash, timingSafeEqual, type Hash } from 'node:crypto'
+// Does the content fit the checksum that the job names? Computed while the bytes arrive; read back is only what an earlier
+// attempt left, and what came out of order. The invariant: what it was shown is one stretch, from the first byte on.
+import { timingSafeEqual } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { failure } from '../../protocol/failures.ts'
 import type { TransferOrder } from '../link/messages.ts'
 import type { Cancellation } from './cancellation.ts'
 import { raise } from './failure-from.ts'
+import type { Hashing } from './hashing.ts'
 import type { PartialFile } from './partial-file.ts'
+import { notComputed, seen, type RunningHash } from './running-hash.ts'
 
 const pieceBytes = 1024 * 1024
 
-/** A hash that has seen the first `length` bytes of `file`. */
-export async function hashOf(file: PartialFile, length: number, algorithm: string, cancellation: Cancellation): Promise<Hash> {
-  const hash = createHash(algorithm)
-  await hashRest(hash, file, 0, length, cancellation)
-  return hash
-}
+export class ContentHash {
+  readonly #checksum: NonNullable<TransferOrder['checksum']>
+  readonly #hashing: Hashing
+  #running: RunningHash | null = null
+  #shown = 0
 
-/** Shows `hash` the bytes of `file` from `from` to `length`. Lets other transfers run in between. */
-export async function hashRest(hash: Hash, file: PartialFile, from: number, length: number, cancellation: Cancellation): Promise<void> {
-  const piece = length > from ? Buffer.allocUnsafeSlow(Math.min(pieceBytes, length - from)) : null
-  for (let at = from; piece && at < length;) {
-    const count = file.read(piece.subarray(0, Math.min(piece.length, length - at)), at)
-    if (count === 0) raise(failure('local-file-changed', 'The temporary file is shorter than it was.'))
-    hash.update(piece.subarray(0, count))
-    at += count
-    await nextTurn()
-    cancellation.throwIfCancelled()
+  constructor(checksum: NonNullable<TransferOrder['checksum']>, hashing: Hashing) {
+    this.#checksum = checksum
+    this.#hashing = hashing
   }
-}
 
-export function isExpected(hash: Hash, checksum: NonNullable<TransferOrder['checksum']>): boolean {
-  const wanted = Buffer.from(checksum.value, 'hex')
-  const found = hash.digest()
-  return wanted.length === found.length && timingSafeEqual(wanted, found)
+  /** What shall be shown the bytes from `offset` on, of `total`; `null`: nothing, since others are missing before them. */
+  from(offset: number, total: number | null): RunningHash | null {
+    if (offset !== this.#shown) return null
+    return this.#running ??= this.#hashing.begin(this.#checksum.algorithm, total)
+  }
+
+  /** It was shown everything before `offset`. */
+  shownTo(offset: number): void {
+    this.#shown = offset
+  }
+
+  /** Shows it the bytes of `file` up to `to`, of `total`, those that it has not seen. Lets other transfers run in between. */
+  async readBack(file: PartialFile, to: number, total: number, cancellation: Cancellation): Promise<void> {
+    if (this.#shown >= to) return
+    const running = this.from(this.#shown, total)
+    const piece = Buffer.allocUnsafeSlow(Math.min(pieceBytes, to - this.#shown))
+    for (let before = seen; running && this.#shown < to;) {
+      const count = file.read(piece.subarray(0, Math.min(piece.length, to - this.#shown)), this.#shown)
+      if (count === 0) raise(failure('local-file-changed', 'The temporary file is shorter than it was.'))
+      const ticket = running.update(piece.subarray(0, count))
+      this.#shown += count
+      await nextTurn()
+      cancellation.throwIfCancelled()
+      if (!running.waitFor(before)) raise(notComputed)
+      before = ticket
+    }
+  }
+
+  async fits(): Promise<boolean> {
+    const wanted = Buffer.from(this.#checksum.value, 'hex')
+    const found = await this.from(this.#shown, 0)?.digest()
+    return found !== undefined && wanted.length === found.length && timingSafeEqual(wanted, found)
+  }
+
+  /** Forgets everything: other content comes, or none. */
+  startOver(): void {
+    this.#running?.drop()
+    this.#running = null
+    this.#shown = 0
+  }
 }

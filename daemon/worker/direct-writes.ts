@@ -11,7 +11,7 @@ declare global {
   namespace WebAssembly {
     class Memory {
       readonly buffer: ArrayBuffer
-      constructor(size: { readonly initial: number; readonly maximum: number })
+      constructor(size: { readonly initial: number; readonly maximum: number; readonly shared: boolean })
     }
   }
 }
@@ -25,10 +25,13 @@ const wasmPageBytes = 64 * 1024
 
 const aligned = new WeakSet<object>()
 
-/** A buffer that begins where a page of memory does, which Node has no other way to ask for. `bytes`: a multiple of 64 KiB. */
+/**
+ * A buffer that begins where a page of memory does, which Node has no other way to ask for, and that other threads can read.
+ * `bytes`: a multiple of 64 KiB.
+ */
 export function alignedBuffer(bytes: number): Buffer {
   const pages = bytes / wasmPageBytes
-  const { buffer } = new WebAssembly.Memory({ initial: pages, maximum: pages })
+  const { buffer } = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true })
   aligned.add(buffer)
   return Buffer.from(buffer)
 }

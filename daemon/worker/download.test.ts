@@ -9,6 +9,7 @@ import { orderFor, type Reported } from '../test/support/worker.ts'
 import { Connections } from './connections.ts'
 import { Download, type Report } from './download.ts'
 import { Folders } from './folders.ts'
+import { Hashing } from './hashing.ts'
 
 interface Stage {
   readonly download: Download
@@ -27,7 +28,7 @@ async function stage(script: Script, act: (stage: Stage) => Promise<void>): Prom
   try {
     origin.route('/file', script)
     const order = orderFor(origin.url('/file'), { localName: join(folder, 'file'), temporaryName: 'BH1.tmp', resumePoint: null })
-    const download = new Download(order, { connections, folders, report })
+    const download = new Download(order, { connections, folders, hashing: new Hashing(), report })
     const ended = download.run()
     const until = async (fits: () => boolean): Promise<void> => {
       while (!fits()) {
@@ -105,7 +106,7 @@ test('where a kept connection ends just before the next request goes out, that g
   const seen: Reported[] = []
   const download = (name: string): Download => new Download(
     orderFor(origin.url('/file'), { localName: join(folder, name), temporaryName: `BH${name}.tmp`, resumePoint: null }),
-    { connections, folders, report: (report, params) => void seen.push({ name: report, params } as Reported) },
+    { connections, folders, hashing: new Hashing(), report: (report, params) => void seen.push({ name: report, params } as Reported) },
   )
   try {
     origin.route('/file', { body: Buffer.from('content') })

@@ -6,6 +6,7 @@ import type { ReportName, Reports, ResumePoint, TransferOrder } from '../link/me
 import type { Connections } from './connections.ts'
 import { localFailure } from './failure-from.ts'
 import type { Folders } from './folders.ts'
+import type { Hashing } from './hashing.ts'
 import { Receiving } from './receiving.ts'
 
 /** Flushing goes on beside receiving, one flush after another: the disk then never has much to catch up with at the end. */
@@ -23,6 +24,7 @@ export type Report = <Name extends ReportName>(name: Name, params: Reports[Name]
 export interface Surroundings {
   readonly connections: Connections
   readonly folders: Folders
+  readonly hashing: Hashing
   readonly report: Report
 }
 
@@ -40,9 +42,9 @@ export class Download {
   constructor(order: TransferOrder, around: Surroundings) {
     this.#order = order
     this.#around = around
-    const { connections, folders } = around
+    const { connections, folders, hashing } = around
     this.#receiving = new Receiving(order, {
-      connections, folders, onConnected: (remoteName) => this.#connected(remoteName), onStartOver: () => this.#startedOver(),
+      connections, folders, hashing, onConnected: (remoteName) => this.#connected(remoteName), onStartOver: () => this.#startedOver(),
       onBytes: (received) => this.#look(received),
     })
   }

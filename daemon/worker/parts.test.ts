@@ -13,6 +13,7 @@ import { Connections } from './connections.ts'
 import { Coverage } from './coverage.ts'
 import { Download, type Report } from './download.ts'
 import { Folders } from './folders.ts'
+import { Hashing } from './hashing.ts'
 
 const body = randomBytes(8_000_000)
 const other = randomBytes(body.length)
@@ -40,7 +41,7 @@ async function attempt({ script, more = {}, stopAt = Infinity }: Wanted, check: 
   const report: Report = (name, params) => void seen.push({ name, params } as Reported)
   const run = async (resumePoint: ResumePoint | null, limit: number): Promise<Reported> => {
     const order = orderFor(origin.url('/file'), { localName: join(folder, 'file'), temporaryName: 'BH1.tmp', resumePoint }, { connections: 4, ...more })
-    const download = new Download(order, { connections, folders, report })
+    const download = new Download(order, { connections, folders, hashing: new Hashing(), report })
     const clock = setInterval(() => {
       download.tick(performance.now())
       const last = seen.at(-1)

@@ -1,17 +1,17 @@
 // The bytes of one attempt: opens the partial file, asks for what is missing until nothing is, judges what comes, shares the
 // work among connections, checks the checksum. It reports nothing and decides nothing about checkpoints; `download.ts` does.
 // The invariants: a byte is written only after its head was judged; what no longer fits is emptied before anything new comes.
-import { createHash, type Hash } from 'node:crypto'
 import { failure } from '../../protocol/failures.ts'
 import type { ResumePoint, TransferOrder } from '../link/messages.ts'
 import { BodyWriter } from './body-writer.ts'
 import { Cancellation } from './cancellation.ts'
 import { ConnectionCount, mostConnections } from './connection-count.ts'
 import type { Connections } from './connections.ts'
-import { hashOf, hashRest, isExpected } from './content-hash.ts'
+import { ContentHash } from './content-hash.ts'
 import { asError, raise } from './failure-from.ts'
 import { askFor, type Answered, type Ask, type Body, type Outcome } from './fetch-span.ts'
 import type { Folders } from './folders.ts'
+import type { Hashing } from './hashing.ts'
 import { openPartial } from './open-partial.ts'
 import { mayHaveParts, Parts, partEnded } from './parts.ts'
 import type { PartialFile } from './partial-file.ts'
@@ -24,6 +24,7 @@ import { bodyLimitMs, TimeLimit } from './time-limit.ts'
 export interface ReceivingSurroundings {
   readonly connections: Connections
   readonly folders: Folders
+  readonly hashing: Hashing
   /** A head was good, or every byte was here already. `remoteName`: where redirects led, if the job wants to know. */
   readonly onConnected: (remoteName: string | null) => void
   /** What was here counts for nothing any more. */
@@ -44,9 +45,7 @@ export class Receiving {
   #parts: Parts | null = null
   #isMainAtWork = false
   #count: ConnectionCount | null = null
-  #hash: Hash | null = null
-  /** So many bytes from the start on the hash has seen. */
-  #hashed = 0
+  readonly #hash: ContentHash | null
   #here = 0
   #remote: Remote
   readonly #limit = new TimeLimit()
@@ -56,6 +55,7 @@ export class Receiving {
     this.#around = around
     this.#spans = spansOf(order.ranges)
     this.#remote = remoteOf(order)
+    this.#hash = order.checksum ? new ContentHash(order.checksum, around.hashing) : null
   }
 
   get file(): PartialFile | null {
@@ -95,16 +95,15 @@ export class Receiving {
 
   async close(): Promise<void> {
     this.#writer?.close()
+    this.#hash?.startOver()
     await this.#file?.close()
   }
 
   /** Until every byte is here and fits its checksum. Throws what went wrong, or the reason of `end`. */
   async run(): Promise<void> {
-    const { checksum } = this.#order
     this.#file = openPartial(this.#order, this.#around.folders)
     this.#here = this.#file.durable
-    if (checksum) this.#hash = await hashOf(this.#file, this.#here, checksum.algorithm, this.#cancellation)
-    this.#hashed = this.#here
+    await this.#hash?.readBack(this.#file, this.#here, this.#remote.bytesTotal ?? this.#here, this.#cancellation)
     const target = firstTarget(this.#order)
     if (isFailure(target)) raise(target)
 
@@ -185,7 +184,7 @@ export class Receiving {
 
   #newWriter(file: PartialFile, missing: number | null): BodyWriter {
     this.#writer?.close()
-    return this.#writer = new BodyWriter(file, this.#here, missing, this.#here === this.#hashed ? this.#hash : null)
+    return this.#writer = new BodyWriter(file, this.#here, missing, this.#hash?.from(this.#here, missing) ?? null)
   }
 
   /** Where it can be proven that parts belong together, further connections may bring some. */
@@ -212,7 +211,7 @@ export class Receiving {
     const writer = this.#writer
     if (!writer) return
     writer.flush()
-    if (writer.isHashing) this.#hashed = writer.received
+    if (writer.isHashing) this.#hash?.shownTo(writer.received)
     await this.#parts?.ended()
     this.#parts = null
     if (this.#ending !== null) throw this.#ending
@@ -225,17 +224,16 @@ export class Receiving {
     this.#opened().startOver()
     this.#writer?.close()
     this.#writer = null
-    this.#here = this.#hashed = 0
-    if (this.#hash && this.#order.checksum) this.#hash = createHash(this.#order.checksum.algorithm)
+    this.#here = 0
+    this.#hash?.startOver()
   }
 
   async #verify(): Promise<void> {
-    const { checksum } = this.#order
-    if (!checksum || !this.#hash) return
-    if (this.#hashed < this.#here) await hashRest(this.#hash, this.#opened(), this.#hashed, this.#here, this.#cancellation)
-    if (isExpected(this.#hash, checksum)) return
+    if (!this.#hash) return
+    await this.#hash.readBack(this.#opened(), this.#here, this.#here, this.#cancellation)
+    if (await this.#hash.fits()) return
     this.#empty()
-    raise(failure('checksum-mismatch', `The ${checksum.algorithm} checksum of the file is not the one the job names.`))
+    raise(failure('checksum-mismatch', `The ${this.#order.checksum?.algorithm} checksum of the file is not the one the job names.`))
   }
 
   #opened(): PartialFile {

@@ -5,6 +5,7 @@ import type { OwnerRules } from '../link/policy-rules.ts'
 import { Connections } from './connections.ts'
 import { Download, type Report } from './download.ts'
 import { Folders } from './folders.ts'
+import { Hashing } from './hashing.ts'
 import { rulesOfOwner, underRules } from './owner-rules.ts'
 
 const tickMs = 250
@@ -12,6 +13,7 @@ const tickMs = 250
 export class Transfers {
   readonly folders = new Folders()
   readonly #connections = new Connections()
+  readonly #hashing = new Hashing()
   readonly #report: Report
   readonly #running = new Map<number, { readonly download: Download; readonly ended: Promise<void> }>()
   #clock: NodeJS.Timeout | null = null
@@ -32,7 +34,9 @@ export class Transfers {
   }
 
   start(order: TransferOrder): void {
-    const download = new Download(underRules(order, this.#rules), { connections: this.#connections, folders: this.folders, report: this.#report })
+    const download = new Download(underRules(order, this.#rules), {
+      connections: this.#connections, folders: this.folders, hashing: this.#hashing, report: this.#report,
+    })
     const ended = download.run().finally(() => {
       this.#running.delete(order.transferId)
     })
@@ -65,5 +69,6 @@ export class Transfers {
     this.#clock = null
     // An idle worker keeps nobody from unmounting a disk.
     this.folders.close()
+    this.#hashing.close()
   }
 }
