@@ -89,6 +89,21 @@ export class BodyWriter {
     }
   }
 
+  /** May it take what follows from the socket itself? */
+  get mayDrain(): boolean {
+    return this.#hash === null && this.#buffer?.length === largestBuffer && this.#file.takesFromSocket
+  }
+
+  /** Takes what waits in `socket`, a descriptor, at most `most` bytes, past the buffer. Gives how many those are. */
+  drain(socket: number, most: number): number {
+    this.flush()
+    const count = onDisk(() => this.#file.takeFrom(socket, this.#offset, most))
+    this.#offset += count
+    this.#filled = this.#flushed = this.#offset % blockBytes
+    this.#refuseBeyondLimit(this.received)
+    return count
+  }
+
   /** Hands everything to the file. The room stays where it is, since a socket may be about to fill it. */
   flush(): void {
     if (this.#filled === this.#flushed) return
@@ -130,17 +145,21 @@ export class BodyWriter {
 
   #write(bytes: Uint8Array): void {
     if (this.#hash) this.#ticket = this.#hash.update(bytes)
-    try {
-      this.#file.write(bytes, this.#offset)
-    } catch (error) {
-      // Named here, where it is certain that the disk refused and not the network.
-      raise(localFailure(error))
-    }
+    onDisk(() => this.#file.write(bytes, this.#offset))
     this.#offset += bytes.length
   }
 
   #refuseBeyondLimit(bytes: number): void {
     if (bytes > this.#limit) raise(failure('maximum-download-bytes', 'The file is larger than the job allows.'))
+  }
+}
+
+/** Names what goes wrong here, where it is certain that the disk refused and not the network. */
+function onDisk<Result>(act: () => Result): Result {
+  try {
+    return act()
+  } catch (error) {
+    raise(localFailure(error))
   }
 }
 

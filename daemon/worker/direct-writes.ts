@@ -4,7 +4,7 @@
 // up, nothing is taken and the caller writes as usual. The invariant: what it says it took is written, though not flushed; both ways may be mixed.
 import { closeSync, constants, openSync, writeSync } from 'node:fs'
 import { codeOf } from './failure-from.ts'
-import { isExt4, pathOf } from './open-file.ts'
+import { fileSystemOf, pathOf } from './open-file.ts'
 
 // Part of every Node, and missing in its types.
 declare global {
@@ -72,7 +72,7 @@ export class DirectWrites {
 
 function openDirect(fd: number): number | null {
   try {
-    return isExt4(fd) ? openSync(pathOf(fd), constants.O_WRONLY | constants.O_DIRECT) : null
+    return fileSystemOf(fd) === 'ext4' ? openSync(pathOf(fd), constants.O_WRONLY | constants.O_DIRECT) : null
   } catch (error) {
     // Whatever the system has against it: the file itself is open.
     if (codeOf(error) === 'unknown') throw error

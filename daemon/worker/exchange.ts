@@ -11,10 +11,15 @@ import type { Tap } from './wire.ts'
 /** The body of an answer that is no file is read to keep the connection, if it is not larger than this. */
 const worthReading = 16 * 1024
 
+/** Others have their turn after this. */
+const drainedAtOnce = 4 * 1024 * 1024
+
 export interface Sink {
   room(): Buffer | null
   filled(count: number): void
   take(bytes: Uint8Array): void
+  readonly mayDrain: boolean
+  drain(socket: number, most: number): number
 }
 
 /** `sink: null`: the body is of no interest. `length: null`: it is not known. */
@@ -87,6 +92,22 @@ class Answer implements Tap {
       this.#plan?.sink?.filled(count)
       if (this.#received === expected) this.#finish(this.#keepsAlive)
     })
+  }
+
+  get mayDrain(): boolean {
+    return this.#plan?.sink?.mayDrain ?? false
+  }
+
+  drain(socket: number): number {
+    let count = 0
+    this.#guard(() => {
+      // The last byte comes the usual way, where it shows whether the server sends more than it should.
+      const most = Math.min(drainedAtOnce, (this.#plan?.length ?? 0) - this.#received - 1)
+      if (most > 0) count = this.#plan?.sink?.drain(socket, most) ?? 0
+      this.#received += count
+      if (count > 0) this.#exchange.onBytes()
+    })
+    return count
   }
 
   take(bytes: Buffer): void {

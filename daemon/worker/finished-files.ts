@@ -6,7 +6,7 @@ import { failure, type Failure } from '../../protocol/failures.ts'
 import type { LocalFile } from '../link/messages.ts'
 import { codeOf, localFailure, raise } from './failure-from.ts'
 import { openPlace, type Folder, type Folders, type Place } from './folders.ts'
-import { inodeOf, isOwn } from './partial-file.ts'
+import { inodeOf, isOwn } from './own-file.ts'
 
 type Outcomes = (Failure | null)[]
 

@@ -2,21 +2,22 @@
 import { statfsSync } from 'node:fs'
 import { codeOf } from './failure-from.ts'
 
-const ext4 = 0xef53
+/** By what they call themselves, statfs(2). The elders of ext4, ext2 and ext3, have the same number. */
+const fileSystems: Readonly<Record<number, 'ext4' | 'tmpfs'>> = { 0xef53: 'ext4', 0x01021994: 'tmpfs' }
 
 /** Leads to the very file, whatever its name is now. */
 export function pathOf(fd: number): string {
   return `/proc/self/fd/${fd}`
 }
 
-/** Elsewhere than on Linux: no. Its elders, ext2 and ext3, call themselves by the same number. */
-export function isExt4(fd: number): boolean {
-  if (process.platform !== 'linux') return false
+/** `null`: some other one, or not on Linux. */
+export function fileSystemOf(fd: number): 'ext4' | 'tmpfs' | null {
+  if (process.platform !== 'linux') return null
   try {
-    return statfsSync(pathOf(fd)).type === ext4
+    return fileSystems[statfsSync(pathOf(fd)).type] ?? null
   } catch (error) {
     // A machine may do without /proc.
     if (codeOf(error) === 'unknown') throw error
-    return false
+    return null
   }
 }

@@ -1,16 +1,17 @@
 // The partial file: opened beside the local name and never through a link, written at offsets, flushed at
 // checkpoints. The invariants: only a regular file of our own with one name is ever written; what `durable` says
 // was flushed before it said so; bytes beyond it count for nothing and are written again.
-import { close, closeSync, constants, fdatasync, fstatSync, ftruncateSync, lstatSync, openSync, readSync, statfsSync, unlinkSync, writeSync, type Stats } from 'node:fs'
+import { close, closeSync, fdatasync, fstatSync, ftruncateSync, lstatSync, readSync, statfsSync, unlinkSync, writeSync, type Stats } from 'node:fs'
 import { failure } from '../../protocol/failures.ts'
 import type { ResumePoint } from '../link/messages.ts'
 import { Coverage, type Stretch } from './coverage.ts'
 import { DirectWrites } from './direct-writes.ts'
 import { codeOf, localFailure, raise } from './failure-from.ts'
 import type { Folder } from './folders.ts'
+import { fileSystemOf } from './open-file.ts'
+import { inodeOf, openOwn, refuseForeign } from './own-file.ts'
 import { reserveSpace } from './reserve-space.ts'
-
-const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDWR } = constants
+import { spliceInto } from './splice.ts'
 
 /** A file that is larger is written past the page cache from here on; a smaller one is often wanted at once. */
 const cachedBytes = 32 * 1024 * 1024
@@ -21,6 +22,7 @@ export class PartialFile {
   #inode: string
   #fd: number
   #direct: DirectWrites | null = null
+  #fileSystem: 'ext4' | 'tmpfs' | 'other' | null = null
   /** Files that a new start has left behind; a flush may still run on them. */
   readonly #replaced: number[] = []
   #written: Coverage
@@ -104,6 +106,19 @@ export class PartialFile {
     let done = this.#direct?.write(bytes, offset) ?? 0
     while (done < bytes.length) done += writeSync(this.#fd, bytes, done, bytes.length - done, offset + done)
     this.#written.add(offset, offset + bytes.length)
+  }
+
+  /** Would it rather take bytes from a socket itself? Only where that was measured, and only what goes through the page cache. */
+  get takesFromSocket(): boolean {
+    const fileSystem = this.#fileSystem ??= fileSystemOf(this.#fd) ?? 'other'
+    return fileSystem === 'tmpfs' || (fileSystem === 'ext4' && this.#written.bytes < cachedBytes)
+  }
+
+  /** Takes what waits in `socket`, a descriptor, at most `most` bytes, to `offset`. Gives how many those are. Throws what the system says. */
+  takeFrom(socket: number, offset: number, most: number): number {
+    const count = spliceInto(this.#fd, offset, socket, most)
+    this.#written.add(offset, offset + count)
+    return count
   }
 
   /** Reads into `bytes` from `offset`; gives the number of bytes there were. */
@@ -210,33 +225,4 @@ export class PartialFile {
 export function refuseImpossible(folder: Folder, name: string): void {
   const found = lstatSync(folder.child(name), { throwIfNoEntry: false })
   if (found?.isDirectory()) raise(failure('not-a-regular-file', 'Under the local name there is a folder.'))
-}
-
-/** A number is given to another file when the first is gone, so the time of its birth belongs to it; elsewhere that may change. */
-export function inodeOf({ dev, ino, birthtimeMs }: Pick<Stats, 'dev' | 'ino' | 'birthtimeMs'>): string {
-  return process.platform === 'linux' ? `${dev}:${ino}:${birthtimeMs}` : `${dev}:${ino}`
-}
-
-/** Whose this process is; that never changes once it has begun. */
-const ownUid = process.geteuid?.()
-
-/** A regular file of this user? `isKnown`: it is the very file that the resume point names, which root may have taken over. */
-export function isOwn(stats: Stats, isKnown: boolean): boolean {
-  const uid = ownUid ?? stats.uid
-  return stats.isFile() && (stats.uid === uid || (uid === 0 && isKnown))
-}
-
-/** A second name would lead our bytes into somebody's other file. */
-function refuseForeign(stats: Stats, isKnown: boolean): void {
-  if (!isOwn(stats, isKnown) || stats.nlink !== 1) raise(failure('not-a-regular-file', 'In place of the temporary file there is something that is not ours.'))
-}
-
-function openOwn(path: string): { fd: number; isNew: boolean } {
-  try {
-    return { fd: openSync(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600), isNew: true }
-  } catch (error) {
-    if (codeOf(error) !== 'EEXIST') throw error
-  }
-  // Without waiting at a FIFO, without following a link, and without making anything.
-  return { fd: openSync(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK), isNew: false }
 }

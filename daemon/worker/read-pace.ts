@@ -42,6 +42,10 @@ export class ReadPace {
   #raiseAt = -Infinity
   #lookAt = -Infinity
 
+  get isWaiting(): boolean {
+    return this.#intervalMs > 0
+  }
+
   /** How many milliseconds to wait after this read of `bytes`; 0: read on as bytes come. `isFull`: there was no room for more. */
   after(bytes: number, now: number, isFull: boolean = false): number {
     this.#begunAt ??= now - 1

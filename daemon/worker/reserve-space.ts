@@ -2,7 +2,7 @@
 // ext4, where it was tried: tmpfs would fill the pages with zeros first. Elsewhere nothing is taken. The invariant: the size of
 // the file stays what it is; only cutting it to that size gives back what was taken.
 import { errno, koffi, libc, systemError } from '../libc.ts'
-import { isExt4 } from './open-file.ts'
+import { fileSystemOf } from './open-file.ts'
 
 const keepSize = 1
 
@@ -12,7 +12,7 @@ let fallocate: Fallocate | null | undefined
 
 /** Was space taken for all of the first `bytes`? Throws what the system says of a full disk; then some of it may be taken. */
 export function reserveSpace(fd: number, bytes: number): boolean {
-  if (!isExt4(fd)) return false
+  if (fileSystemOf(fd) !== 'ext4') return false
   fallocate = fallocate === undefined ? load() : fallocate
   if (fallocate === null) return false
   if (fallocate(fd, keepSize, 0, bytes) === 0) return true

@@ -1,14 +1,14 @@
 // A real worker process against a real server that is wrong in many ways. Every case runs with a small file and with a large
 // one; where its length is plain once straight from the socket, once through the HTTP client: all must end alike.
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, statfsSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import type { FailureCode } from '../../protocol/failures.ts'
 import type { LocalFile, ResumePoint, TransferOrder } from '../link/messages.ts'
+import { mountProblem, mountSmall } from '../test/support/mount.ts'
 import { startOrigin, type Origin, type Script } from '../test/support/origin.ts'
 import { orderFor, startWorker, type Reported, type TestWorker } from '../test/support/worker.ts'
 
@@ -28,20 +28,8 @@ after(async () => {
   rmSync(folder, { recursive: true })
 })
 
-/** Why no file system can be mounted here; `false` when one can. */
-function mountProblem(): string | false {
-  const place = mkdtempSync(join(tmpdir(), 'backhaul-mount-'))
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'backhaul-test', place], { stdio: 'ignore' })
-    execFileSync('umount', [place], { stdio: 'ignore' })
-    return false
-  } catch (error) {
-    return `no file system can be mounted here: ${error instanceof Error ? error.message : ''}`
-  } finally {
-    rmSync(place, { recursive: true })
-  }
-}
-
+/** statfs(2). */
+const ext4 = 0xef53
 const sizes = { small: 20_000, large: 3_000_000 }
 const contents = { small: randomBytes(sizes.small), large: randomBytes(sizes.large) }
 type Size = keyof typeof sizes
@@ -320,7 +308,7 @@ test('what cannot be reached fails by its name', async () => {
 
 test('a full disk is noticed before the bytes are fetched, and while they are', { skip: mountProblem() }, async () => {
   const full = mkdtempSync(join(tmpdir(), 'backhaul-full-'))
-  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'backhaul-test', full])
+  const unmount = mountSmall(full)
   try {
     const file = { localName: join(full, 'file'), temporaryName: 'BH1.tmp', resumePoint: null }
     const announced = route({ body: contents.large })
@@ -330,9 +318,18 @@ test('a full disk is noticed before the bytes are fetched, and while they are', 
     assert.deepEqual(await worker.order('files.remove', { files: [{ ...file, resumePoint }] }), { failures: [null] })
   } finally {
     // The worker may still hold the folder that it keeps for the next file.
-    execFileSync('umount', ['-l', full])
+    unmount()
     rmSync(full, { recursive: true })
   }
+})
+
+test('bytes of a large plain body go from socket to file past the worker', { skip: process.platform !== 'linux' || statfsSync(tmpdir()).type !== ext4 }, async () => {
+  const body = randomBytes(20_000_000)
+  const writtenBytes = (): number => Number(/^wchar: (\d+)$/m.exec(readFileSync(`/proc/${worker.pid}/io`, 'utf8'))?.[1])
+  const before = writtenBytes()
+  const file = localFile()
+  assertDone(await run(route({ body }), file), file, body)
+  assert.ok(writtenBytes() - before < body.length, `${writtenBytes() - before} bytes were written`)
 })
 
 test('many transfers at once do not mix', async () => {

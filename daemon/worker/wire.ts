@@ -4,11 +4,12 @@
 // The invariant: every byte goes to exactly one of them, in order; it is decided at the end of a head.
 import { connect as connectPlain, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { connect as connectSecure, type ConnectionOptions, type SecureContext } from 'node:tls'
+import { connect as connectSecure } from 'node:tls'
 import { headLength, hideContinue, hideLength, isInterim } from './answer-head.ts'
 import type { Cancellation } from './cancellation.ts'
 import { Facade } from './facade.ts'
 import { ReadPace } from './read-pace.ts'
+import { descriptorOf, secureOptions, type Endpoint, type OnRead } from './socket-options.ts'
 
 export interface Tap {
   /** Where the next bytes of the body shall land; never empty. `null`: anywhere. */
@@ -17,22 +18,20 @@ export interface Tap {
   filled(count: number): void
   /** Bytes that landed elsewhere, and do not stay there. */
   take(bytes: Buffer): void
+  /** May it take from the socket by itself? Then the room is only used to find out whether there is something. */
+  readonly mayDrain: boolean
+  /** Takes what waits in `socket`, a descriptor. Gives how many bytes that was. */
+  drain(socket: number): number
   /** The connection ended or failed (`null`: it was closed in order). */
   ended(error: Error | null): void
-}
-
-export interface Endpoint {
-  readonly secure: boolean
-  readonly host: string
-  readonly port: number
-  /** Certificates beyond those of the system; `null`: none. */
-  readonly trust: SecureContext | null
 }
 
 /** All wires share one buffer for what has no place yet: what lands there is used or copied before the next read. */
 let commonBuffer: Buffer | null = null
 /** A smaller body is over before anything could be said about its pace. */
 const pacedBytes = 256 * 1024
+/** If so much waits, there is probably more. */
+const probeBytes = 64 * 1024
 
 export class Wire {
   #socket: Socket
@@ -52,7 +51,7 @@ export class Wire {
   lastFed: Buffer | null = null
   onIdleEnd: (() => void) | null = null
 
-  private constructor(open: (onread: { buffer: () => Buffer; callback: (count: number, bytes: Uint8Array) => boolean }) => Socket, secure: boolean) {
+  private constructor(open: (onread: OnRead) => Socket, secure: boolean) {
     this.#pace = secure ? null : new ReadPace()
     this.#socket = open({ buffer: () => this.#nextBuffer(), callback: (count, bytes) => this.#received(count, bytes) })
   }
@@ -147,21 +146,30 @@ export class Wire {
   }
 
   #nextBuffer(): Buffer {
-    this.#room = this.#tap ? this.#tap.room() : null
+    const room = this.#tap?.room() ?? null
+    this.#room = room && this.#mayDrain ? room.subarray(0, probeBytes) : room
     return this.#room ?? (commonBuffer ??= Buffer.allocUnsafeSlow(64 * 1024))
+  }
+
+  /** What comes slowly is better gathered, and what is encrypted must be read. */
+  get #mayDrain(): boolean {
+    return this.#pace !== null && !this.#pace.isWaiting && this.#tap !== null && this.#tap.mayDrain
   }
 
   #received(count: number, buffer: Uint8Array): boolean {
     if (this.#tap && this.#room) {
+      const isFull = count === this.#room.length
       this.#tap.filled(count)
-      return this.#rest(count)
+      const drained = isFull && this.#mayDrain ? this.#tap.drain(descriptorOf(this.#socket)) : 0
+      // A full room says nothing about what waits behind it.
+      return this.#rest(count + drained, isFull && drained === 0)
     }
     const bytes = Buffer.from(buffer.buffer, buffer.byteOffset, count)
     const left = this.#isHeadDue ? this.#takeHeads(bytes) : bytes
     if (left.length === 0) return true
     if (this.#tap) {
       this.#tap.take(left)
-      return this.#rest(count)
+      return this.#rest(count, false)
     }
     return this.#feed(Buffer.from(left))
   }
@@ -202,10 +210,9 @@ export class Wire {
   }
 
   /** Leaves the socket alone for as long as its pace says; `false` stops the reading. */
-  #rest(count: number): boolean {
+  #rest(count: number, isFull: boolean): boolean {
     if (!this.#pace || !this.#tap || (this.#plainLength ?? 0) < pacedBytes) return true
-    // A full room says nothing about what waits behind it.
-    const waitMs = this.#pace.after(count, performance.now(), count === this.#room?.length)
+    const waitMs = this.#pace.after(count, performance.now(), isFull)
     if (waitMs === 0) return true
     setTimeout(() => this.#socket.resume(), waitMs)
     return false
@@ -225,19 +232,4 @@ export class Wire {
 function versionOf(head: Buffer): '1.0' | '1.1' | null {
   const begin = head.toString('latin1', 0, 8)
   return begin === 'HTTP/1.1' ? '1.1' : begin === 'HTTP/1.0' ? '1.0' : null
-}
-
-type OnRead = { buffer: () => Buffer; callback: (count: number, bytes: Uint8Array) => boolean }
-
-function secureOptions({ host, port, trust }: Endpoint, session: Buffer | null, onread: OnRead): ConnectionOptions & { onread: OnRead } {
-  return {
-    host,
-    port,
-    onread,
-    ALPNProtocols: ['http/1.1'],
-    // A name, not an address, may be sent along (RFC 6066 §3).
-    ...(/^[\d.]+$|:/.test(host) ? {} : { servername: host }),
-    ...(session ? { session } : {}),
-    ...(trust ? { secureContext: trust } : {}),
-  }
 }

@@ -1,0 +1,36 @@
+// Which file is ours: opened without following anything, told from every other by its number, and never one that somebody else has put there.
+import { constants, openSync, type Stats } from 'node:fs'
+import { failure } from '../../protocol/failures.ts'
+import { codeOf, raise } from './failure-from.ts'
+
+const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDWR } = constants
+
+/** A number is given to another file when the first is gone, so the time of its birth belongs to it; elsewhere that may change. */
+export function inodeOf({ dev, ino, birthtimeMs }: Pick<Stats, 'dev' | 'ino' | 'birthtimeMs'>): string {
+  return process.platform === 'linux' ? `${dev}:${ino}:${birthtimeMs}` : `${dev}:${ino}`
+}
+
+/** Whose this process is; that never changes once it has begun. */
+const ownUid = process.geteuid?.()
+
+/** A regular file of this user? `isKnown`: it is the very file that the resume point names, which root may have taken over. */
+export function isOwn(stats: Stats, isKnown: boolean): boolean {
+  const uid = ownUid ?? stats.uid
+  return stats.isFile() && (stats.uid === uid || (uid === 0 && isKnown))
+}
+
+/** A second name would lead our bytes into somebody's other file. */
+export function refuseForeign(stats: Stats, isKnown: boolean): void {
+  if (!isOwn(stats, isKnown) || stats.nlink !== 1) raise(failure('not-a-regular-file', 'In place of the temporary file there is something that is not ours.'))
+}
+
+/** Opens the file, or makes it. What was there is to be looked at (`refuseForeign`). Throws what the system says. */
+export function openOwn(path: string): { fd: number; isNew: boolean } {
+  try {
+    return { fd: openSync(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600), isNew: true }
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error
+  }
+  // Without waiting at a FIFO, without following a link, and without making anything.
+  return { fd: openSync(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK), isNew: false }
+}
