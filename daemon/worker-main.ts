@@ -4,9 +4,9 @@ import { Socket } from 'node:net'
 import { createPeer, type Method, type Peer } from '../protocol/peer.ts'
 import type { Orders, ReportName, Reports } from './link/messages.ts'
 import { OutgoingLines } from './link/outgoing-lines.ts'
-import { Commands } from './worker/command.ts'
-import { Endpoints } from './worker/endpoint.ts'
-import { probeFiles, publishFiles, removeFiles } from './worker/finished-files.ts'
+import { Commands } from './worker/calls/command.ts'
+import { Endpoints } from './worker/calls/endpoint.ts'
+import { probeFiles, publishFiles, removeFiles } from './worker/files/finished-files.ts'
 import { Transfers } from './worker/transfers.ts'
 
 const linkDescriptor = 3

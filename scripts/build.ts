@@ -61,7 +61,7 @@ async function compile(out: string, options: { readonly onlySdk: boolean; readon
       backhauld: 'program:backhauld',
       'worker-start': 'daemon/worker-start.ts',
       'worker-main': 'daemon/worker-main.ts',
-      'hash-thread': 'daemon/worker/hash-thread.js',
+      'hash-thread': 'daemon/worker/hash/hash-thread.js',
     },
     outdir: out,
     bundle: true,

@@ -46,6 +46,7 @@ const refused: readonly (readonly [file: string, content: string, named: string]
   ['daemon/core/a.ts', "import 'zod'\n", 'zod'],
   ['daemon/worker/a.ts', "import '../core/job.ts'\n", 'daemon/core/job.ts'],
   ['daemon/worker/a.ts', "type Queue = typeof import('../broker/queue.ts')\nexport type { Queue }\n", 'daemon/broker/queue.ts'],
+  ['daemon/worker/http/a.ts', "import '../download.ts'\n", 'daemon/worker/download.ts'],
   ['daemon/broker/queue.ts', "import './store/level-store.ts'\n", 'daemon/broker/store/level-store.ts'],
   ['daemon/broker/store/a.ts', "import '../workers/pool.ts'\n", 'daemon/broker/workers/pool.ts'],
   ['daemon/broker/methods/a.ts', "import '../store/store.ts'\n", 'daemon/broker/store/store.ts'],

@@ -14,6 +14,8 @@ export interface Layer {
 
 /** What one room is to another, as types: whoever has it handed in may name it. */
 const contracts = ['daemon/broker/store/store.ts', 'daemon/broker/workers/worker-link.ts', 'daemon/broker/rpc/connection.ts']
+/** What all rooms of the worker share. */
+const sharedInWorker = ['daemon/worker/cancellation.ts', 'daemon/worker/failure-from.ts', 'daemon/link/**', 'protocol/**']
 const decisions = ['daemon/core/**', 'daemon/link/**', 'protocol/**', 'daemon/log.ts']
 
 export const layers: readonly Layer[] = [
@@ -48,6 +50,22 @@ export const layers: readonly Layer[] = [
   {
     files: 'daemon/link/**', may: ['daemon/link/**', 'protocol/**'],
     why: 'the privileged and the unprivileged process share this and no more',
+  },
+  {
+    files: 'daemon/worker/http/**', may: ['daemon/worker/http/**', ...sharedInWorker],
+    why: 'who speaks to servers knows no file',
+  },
+  {
+    files: 'daemon/worker/files/**', may: ['daemon/worker/files/**', 'daemon/libc.ts', ...sharedInWorker],
+    why: 'who touches the disk knows no server',
+  },
+  {
+    files: 'daemon/worker/hash/**', may: ['daemon/worker/hash/**', 'daemon/worker/files/partial-file.ts', ...sharedInWorker],
+    why: 'checksums are of files, wherever they come from',
+  },
+  {
+    files: 'daemon/worker/calls/**', may: ['daemon/worker/calls/**', ...sharedInWorker],
+    why: "the owner's programs have nothing to do with transfers",
   },
   {
     files: 'daemon/worker/**', may: ['daemon/worker/**', 'daemon/link/**', 'protocol/**', 'daemon/log.ts', 'daemon/libc.ts'],

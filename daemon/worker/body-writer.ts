@@ -3,10 +3,10 @@
 // `offset`, and never more than `limit` of them. Writes block: this process has nothing better to do, and the
 // thread pool costs more than it saves. A small file that comes in one piece goes to the disk from where it is.
 import { failure } from '../../protocol/failures.ts'
-import { alignedBuffer, blockBytes } from './direct-writes.ts'
+import { alignedBuffer, blockBytes } from './files/direct-writes.ts'
 import { localFailure, raise } from './failure-from.ts'
-import type { PartialFile } from './partial-file.ts'
-import { notComputed, seen, type RunningHash } from './running-hash.ts'
+import type { PartialFile } from './files/partial-file.ts'
+import { notComputed, seen, type RunningHash } from './hash/running-hash.ts'
 
 const largestBuffer = 1024 * 1024
 const keptBuffers = 4

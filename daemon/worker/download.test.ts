@@ -6,10 +6,10 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { startOrigin, type Script } from '../test/support/origin.ts'
 import { orderFor, type Reported } from '../test/support/worker.ts'
-import { Connections } from './connections.ts'
+import { Connections } from './http/connections.ts'
 import { Download, type Report } from './download.ts'
-import { Folders } from './folders.ts'
-import { Hashing } from './hashing.ts'
+import { Folders } from './files/folders.ts'
+import { Hashing } from './hash/hashing.ts'
 
 interface Stage {
   readonly download: Download

@@ -3,10 +3,10 @@
 // once, a file whose remote side no longer fits what is here. The invariants: a byte is written only after its head
 // was judged; nothing is reported durable before it was flushed; the last report says where a later attempt may go on.
 import type { ReportName, Reports, ResumePoint, TransferOrder } from '../link/messages.ts'
-import type { Connections } from './connections.ts'
+import type { Connections } from './http/connections.ts'
 import { localFailure } from './failure-from.ts'
-import type { Folders } from './folders.ts'
-import type { Hashing } from './hashing.ts'
+import type { Folders } from './files/folders.ts'
+import type { Hashing } from './hash/hashing.ts'
 import { Receiving } from './receiving.ts'
 
 /** Flushing goes on beside receiving, one flush after another: the disk then never has much to catch up with at the end. */

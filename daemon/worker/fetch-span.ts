@@ -3,11 +3,11 @@
 import type { TransferOrder } from '../link/messages.ts'
 import type { BodyWriter } from './body-writer.ts'
 import type { Cancellation } from './cancellation.ts'
-import type { Connection, Connections } from './connections.ts'
-import { runExchange, type BodyPlan } from './exchange.ts'
+import type { Connection, Connections } from './http/connections.ts'
+import { runExchange, type BodyPlan } from './http/exchange.ts'
 import { raise, transportFailure } from './failure-from.ts'
-import { isFailure, nextTarget, requestHeaders, type Target } from './request.ts'
-import { ifRangeOf, judgeResponse, type AnswerHead, type Asked, type Judgement } from './response.ts'
+import { isFailure, nextTarget, requestHeaders, type Target } from './http/request.ts'
+import { ifRangeOf, judgeResponse, type AnswerHead, type Asked, type Judgement } from './http/response.ts'
 
 const connectLimitMs = 30_000
 const headLimitMs = 30_000

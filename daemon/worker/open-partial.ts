@@ -1,9 +1,9 @@
 // Opens the partial file of an order: the folder of its local name first, then what the rules and the name itself forbid,
 // then the file in that folder. The folder is let go again whatever happens; the file holds it for itself.
 import type { TransferOrder } from '../link/messages.ts'
-import { openPlace, type Folders } from './folders.ts'
+import { openPlace, type Folders } from './files/folders.ts'
 import { refuseByRules } from './owner-rules.ts'
-import { PartialFile, refuseImpossible } from './partial-file.ts'
+import { PartialFile, refuseImpossible } from './files/partial-file.ts'
 import { usableResumePoint } from './resume-point.ts'
 
 export function openPartial(order: TransferOrder, folders: Folders): PartialFile {

@@ -3,9 +3,9 @@ import { readlinkSync } from 'node:fs'
 import { failure } from '../../protocol/failures.ts'
 import type { TransferOrder } from '../link/messages.ts'
 import { firstFor, isFolderAllowed, isRemoteNameAllowed, type OwnerRules } from '../link/policy-rules.ts'
-import { hasOpenFolderPaths } from './child-path.ts'
+import { hasOpenFolderPaths } from './files/child-path.ts'
 import { raise } from './failure-from.ts'
-import type { Folder } from './folders.ts'
+import type { Folder } from './files/folders.ts'
 
 /** Of the tables in their order, the first for one of our groups, which a process of ours never changes. */
 export function rulesOfOwner(tables: readonly OwnerRules[]): OwnerRules | null {

@@ -9,11 +9,11 @@ import type { ResumePoint, TransferOrder } from '../link/messages.ts'
 import { startOrigin, type OriginRequest, type Script } from '../test/support/origin.ts'
 import { orderFor, type Reported } from '../test/support/worker.ts'
 import { ConnectionCount } from './connection-count.ts'
-import { Connections } from './connections.ts'
-import { Coverage } from './coverage.ts'
+import { Connections } from './http/connections.ts'
+import { Coverage } from './files/coverage.ts'
 import { Download, type Report } from './download.ts'
-import { Folders } from './folders.ts'
-import { Hashing } from './hashing.ts'
+import { Folders } from './files/folders.ts'
+import { Hashing } from './hash/hashing.ts'
 
 const body = randomBytes(8_000_000)
 const other = randomBytes(body.length)

@@ -5,11 +5,11 @@
 import type { TransferOrder, Validator } from '../link/messages.ts'
 import { BodyWriter } from './body-writer.ts'
 import { Cancellation } from './cancellation.ts'
-import type { Connections } from './connections.ts'
+import type { Connections } from './http/connections.ts'
 import { askFor, type Ask } from './fetch-span.ts'
-import type { PartialFile } from './partial-file.ts'
-import type { Target } from './request.ts'
-import { mayResume } from './response.ts'
+import type { PartialFile } from './files/partial-file.ts'
+import type { Target } from './http/request.ts'
+import { mayResume } from './http/response.ts'
 import { bodyLimitMs } from './time-limit.ts'
 
 /** Less than twice this is not worth sharing. */

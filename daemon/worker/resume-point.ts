@@ -1,8 +1,8 @@
 // What is kept of a file between attempts: which bytes are on the disk for good and what proves that the remote
 // file is still the one they came from. Pure.
 import type { ResumePoint, TransferOrder, Validator } from '../link/messages.ts'
-import type { PartialFile } from './partial-file.ts'
-import { mayResume } from './response.ts'
+import type { PartialFile } from './files/partial-file.ts'
+import { mayResume } from './http/response.ts'
 import { localTotal, type Span } from './spans.ts'
 
 /** What answers said about the remote file so far. */

@@ -1,7 +1,7 @@
 // Is there any sense in fetching so much? Asked when the size is known and before the first byte is written.
 import { failure } from '../../protocol/failures.ts'
 import { raise } from './failure-from.ts'
-import type { PartialFile } from './partial-file.ts'
+import type { PartialFile } from './files/partial-file.ts'
 
 /** Below this a full disk is noticed soon enough by writing. */
 const worthReserving = 1024 * 1024

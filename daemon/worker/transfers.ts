@@ -2,10 +2,10 @@
 // there will be another is the broker's decision.
 import type { TransferOrder } from '../link/messages.ts'
 import type { OwnerRules } from '../link/policy-rules.ts'
-import { Connections } from './connections.ts'
+import { Connections } from './http/connections.ts'
 import { Download, type Report } from './download.ts'
-import { Folders } from './folders.ts'
-import { Hashing } from './hashing.ts'
+import { Folders } from './files/folders.ts'
+import { Hashing } from './hash/hashing.ts'
 import { rulesOfOwner, underRules } from './owner-rules.ts'
 
 const tickMs = 250

@@ -2,11 +2,11 @@
 // checkpoints. The invariants: only a regular file of our own with one name is ever written; what `durable` says
 // was flushed before it said so; bytes beyond it count for nothing and are written again.
 import { close, closeSync, fdatasync, fstatSync, ftruncateSync, lstatSync, readSync, statfsSync, unlinkSync, writeSync, type Stats } from 'node:fs'
-import { failure } from '../../protocol/failures.ts'
-import type { ResumePoint } from '../link/messages.ts'
+import { failure } from '../../../protocol/failures.ts'
+import type { ResumePoint } from '../../link/messages.ts'
 import { Coverage, type Stretch } from './coverage.ts'
 import { DirectWrites } from './direct-writes.ts'
-import { codeOf, localFailure, raise } from './failure-from.ts'
+import { codeOf, localFailure, raise } from '../failure-from.ts'
 import type { Folder } from './folders.ts'
 import { fileSystemOf } from './open-file.ts'
 import { inodeOf, openOwn, refuseForeign } from './own-file.ts'

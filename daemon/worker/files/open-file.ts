@@ -1,6 +1,6 @@
 // What Linux says of a file that is open, by its number.
 import { statfsSync } from 'node:fs'
-import { codeOf } from './failure-from.ts'
+import { codeOf } from '../failure-from.ts'
 
 /** By what they call themselves, statfs(2). The elders of ext4, ext2 and ext3, have the same number. */
 const fileSystems: Readonly<Record<number, 'ext4' | 'tmpfs'>> = { 0xef53: 'ext4', 0x01021994: 'tmpfs' }

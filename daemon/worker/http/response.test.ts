@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { FailureCode } from '../../protocol/failures.ts'
+import type { FailureCode } from '../../../protocol/failures.ts'
 import { parseContentRange, parseDate, retryAfterMs } from './header-values.ts'
 import { ifRangeOf, judgeResponse, mayResume, type AnswerHead, type Asked } from './response.ts'
 

@@ -1,7 +1,7 @@
 // Takes space on the disk for a file before its bytes come, so that what was begun can be ended whoever else writes meanwhile. Linux on
 // ext4, where it was tried: tmpfs would fill the pages with zeros first. Elsewhere nothing is taken. The invariant: the size of
 // the file stays what it is; only cutting it to that size gives back what was taken.
-import { errno, koffi, libc, systemError } from '../libc.ts'
+import { errno, koffi, libc, systemError } from '../../libc.ts'
 import { fileSystemOf } from './open-file.ts'
 
 const keepSize = 1

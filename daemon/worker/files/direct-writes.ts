@@ -3,7 +3,7 @@
 // ext4, where it was measured (NFS, say, waits for each write); everywhere else, and where it turns out not to work or to hold us
 // up, nothing is taken and the caller writes as usual. The invariant: what it says it took is written, though not flushed; both ways may be mixed.
 import { closeSync, constants, openSync, writeSync } from 'node:fs'
-import { codeOf } from './failure-from.ts'
+import { codeOf } from '../failure-from.ts'
 import { fileSystemOf, pathOf } from './open-file.ts'
 
 // Part of every Node, and missing in its types.

@@ -1,6 +1,6 @@
 // A checksum in the making, computed here and now. What is shown to it is seen when `update` returns.
 import { createHash } from 'node:crypto'
-import { failure } from '../../protocol/failures.ts'
+import { failure } from '../../../protocol/failures.ts'
 
 export interface RunningHash {
   /**

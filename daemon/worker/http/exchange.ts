@@ -1,10 +1,10 @@
 // One request and its answer over one connection. The head is judged by the caller, who says where the body goes;
 // a plain body comes straight from the socket, any other through the HTTP client. Both ways end alike: resolved when
 // exactly the announced body was received, rejected with whatever went wrong first. It does not judge, retry, or write.
-import { failure } from '../../protocol/failures.ts'
-import type { Cancellation } from './cancellation.ts'
+import { failure } from '../../../protocol/failures.ts'
+import type { Cancellation } from '../cancellation.ts'
 import type { Connection } from './connections.ts'
-import { codeOf, raise } from './failure-from.ts'
+import { codeOf, raise } from '../failure-from.ts'
 import type { AnswerHead } from './response.ts'
 import type { Tap } from './wire.ts'
 

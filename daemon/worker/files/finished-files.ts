@@ -2,9 +2,9 @@
 // file that was downloaded gets the local name; publishing may be repeated after any crash; every folder that
 // changed is flushed before the answer (contract, rules 1 and 3; BITS §7.4, §7.5).
 import { accessSync, closeSync, constants, fchmodSync, fstatSync, futimesSync, lstatSync, openSync, renameSync, statSync, unlinkSync, type Stats } from 'node:fs'
-import { failure, type Failure } from '../../protocol/failures.ts'
-import type { LocalFile } from '../link/messages.ts'
-import { codeOf, localFailure, raise } from './failure-from.ts'
+import { failure, type Failure } from '../../../protocol/failures.ts'
+import type { LocalFile } from '../../link/messages.ts'
+import { codeOf, localFailure, raise } from '../failure-from.ts'
 import { openPlace, type Folder, type Folders, type Place } from './folders.ts'
 import { inodeOf, isOwn } from './own-file.ts'
 

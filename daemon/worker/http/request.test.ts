@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { TransferOrder } from '../link/messages.ts'
+import type { TransferOrder } from '../../link/messages.ts'
 import { firstTarget, isFailure, nextTarget, requestHeaders, type Target } from './request.ts'
 
 const http: TransferOrder['http'] = { method: 'GET', headers: {}, redirects: 'allow', redirectToHttp: false }

@@ -2,8 +2,8 @@
 // redirect, a reason to start the file over with a new request, or a failure. Pure: no clock, no network, no file.
 // The invariant: a body is only let through when its place in the file, its length and its version are not in
 // doubt; whatever contradicts itself or what we know is never written (contract, rule 4; RFC 9110 §13–§15).
-import { failure, type Failure } from '../../protocol/failures.ts'
-import type { Validator } from '../link/messages.ts'
+import { failure, type Failure } from '../../../protocol/failures.ts'
+import type { Validator } from '../../link/messages.ts'
 import { headerValue, parseContentRange, parseDate, parseLength, retryAfterMs, type AnswerHeaders } from './header-values.ts'
 
 export interface AnswerHead {

@@ -2,7 +2,7 @@
 // That is one copy instead of two. Linux only; where it does not work nothing is moved, and the caller reads and writes as usual.
 // The invariant: the pipe is empty between two calls, so what came out of a socket is in the file, or an error says that it is not.
 import { readSync, writeSync } from 'node:fs'
-import { libc } from '../libc.ts'
+import { libc } from '../../libc.ts'
 
 const move = 1
 const nonBlocking = 2

@@ -4,8 +4,8 @@ import { createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { createPeer, type Method } from '../../protocol/peer.ts'
-import { Refusal } from '../../protocol/refusals.ts'
+import { createPeer, type Method } from '../../../protocol/peer.ts'
+import { Refusal } from '../../../protocol/refusals.ts'
 import { Endpoints } from './endpoint.ts'
 
 async function serving(methods: Readonly<Record<string, Method>>, act: (path: string, sockets: readonly Socket[]) => Promise<void>): Promise<void> {

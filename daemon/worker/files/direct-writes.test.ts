@@ -4,7 +4,7 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, statfsSync } fr
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { BodyWriter } from './body-writer.ts'
+import { BodyWriter } from '../body-writer.ts'
 import { alignedBuffer, DirectWrites } from './direct-writes.ts'
 import { Folders, openPlace } from './folders.ts'
 import { PartialFile } from './partial-file.ts'

@@ -1,10 +1,10 @@
 // What we send: the headers of one request, and where a redirect leads. Pure. Redirects are followed hop by hop
 // so that each hop is judged (RFC 9110 §15.4; BITS §8.6). The invariant: credentials go to the origin they were
 // meant for and to no other, and never appear in a message.
-import { failure, type Failure } from '../../protocol/failures.ts'
-import { packageVersion } from '../../protocol/version.ts'
-import type { TransferOrder } from '../link/messages.ts'
-import { isRemoteNameAllowed } from '../link/policy-rules.ts'
+import { failure, type Failure } from '../../../protocol/failures.ts'
+import { packageVersion } from '../../../protocol/version.ts'
+import type { TransferOrder } from '../../link/messages.ts'
+import { isRemoteNameAllowed } from '../../link/policy-rules.ts'
 
 export const maximumRedirects = 10
 

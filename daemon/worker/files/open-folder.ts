@@ -3,9 +3,9 @@
 // over from anybody, follows only root's. What fs.protected_symlinks does for sticky folders holds here on every system, for every folder.
 // Linux only, where an opened folder has a path; elsewhere the folder is opened as it is named.
 import { closeSync, constants, fstatSync, lstatSync, openSync, readlinkSync, type Stats } from 'node:fs'
-import { failure } from '../../protocol/failures.ts'
+import { failure } from '../../../protocol/failures.ts'
 import { childPath, hasOpenFolderPaths } from './child-path.ts'
-import { raise } from './failure-from.ts'
+import { raise } from '../failure-from.ts'
 
 const { O_DIRECTORY, O_NOFOLLOW, O_RDONLY } = constants
 /** open(2): only a place in the tree, for which no right to read is needed. Node has no name for it; the same number on every Linux but alpha, sparc and parisc. */

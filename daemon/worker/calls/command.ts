@@ -1,8 +1,8 @@
 // Runs the owner's program for an event: as the owner, whom this process runs as; without a shell; with exactly
 // the environment given; in a process group of its own, so that a time limit ends its children too.
 import { spawn } from 'node:child_process'
-import type { Orders } from '../link/messages.ts'
-import { codeOf } from './failure-from.ts'
+import type { Orders } from '../../link/messages.ts'
+import { codeOf } from '../failure-from.ts'
 
 type Result = Orders['command.run']['result']
 

@@ -1,7 +1,7 @@
 // Which file is ours: opened without following anything, told from every other by its number, and never one that somebody else has put there.
 import { constants, openSync, type Stats } from 'node:fs'
-import { failure } from '../../protocol/failures.ts'
-import { codeOf, raise } from './failure-from.ts'
+import { failure } from '../../../protocol/failures.ts'
+import { codeOf, raise } from '../failure-from.ts'
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDWR } = constants
 

@@ -3,7 +3,7 @@
 import type { Client } from 'undici'
 import { createSecureContext, rootCertificates, type SecureContext } from 'node:tls'
 import { setFlagsFromString } from 'node:v8'
-import type { Cancellation } from './cancellation.ts'
+import type { Cancellation } from '../cancellation.ts'
 import { Wire } from './wire.ts'
 
 /** As many as all foreground slots have files at once by default. */

@@ -2,9 +2,9 @@
 // cost one open and one flush. A kept folder is given out again only if its path still leads to it.
 import { closeSync, fstatSync, fsync, statSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
-import { failure } from '../../protocol/failures.ts'
+import { failure } from '../../../protocol/failures.ts'
 import { childPath } from './child-path.ts'
-import { codeOf, raise } from './failure-from.ts'
+import { codeOf, raise } from '../failure-from.ts'
 import { openFolder } from './open-folder.ts'
 
 const keptOpen = 32

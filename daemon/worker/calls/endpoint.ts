@@ -2,10 +2,10 @@
 // are this process's own. What such a program answers is its own affair; only that it answered counts.
 import { statSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
-import { createPeer, type Peer } from '../../protocol/peer.ts'
-import { Refusal } from '../../protocol/refusals.ts'
-import type { Orders } from '../link/messages.ts'
-import { codeOf } from './failure-from.ts'
+import { createPeer, type Peer } from '../../../protocol/peer.ts'
+import { Refusal } from '../../../protocol/refusals.ts'
+import type { Orders } from '../../link/messages.ts'
+import { codeOf } from '../failure-from.ts'
 
 const connectLimitMs = 5000
 /** Calls waiting in a program that does not read are not buffered without end. */

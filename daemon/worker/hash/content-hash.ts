@@ -2,12 +2,12 @@
 // attempt left, and what came out of order. The invariant: what it was shown is one stretch, from the first byte on.
 import { timingSafeEqual } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { failure } from '../../protocol/failures.ts'
-import type { TransferOrder } from '../link/messages.ts'
-import type { Cancellation } from './cancellation.ts'
-import { raise } from './failure-from.ts'
+import { failure } from '../../../protocol/failures.ts'
+import type { TransferOrder } from '../../link/messages.ts'
+import type { Cancellation } from '../cancellation.ts'
+import { raise } from '../failure-from.ts'
 import type { Hashing } from './hashing.ts'
-import type { PartialFile } from './partial-file.ts'
+import type { PartialFile } from '../files/partial-file.ts'
 import { notComputed, seen, type RunningHash } from './running-hash.ts'
 
 const pieceBytes = 1024 * 1024

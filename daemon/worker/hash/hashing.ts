@@ -3,7 +3,7 @@
 // hashed waits, which takes no longer than hashing them here would. Small files, and all of them where there can be no thread, are
 // hashed here. The invariant: a file's pieces are seen in order, and none is overwritten before it was seen.
 import { Worker } from 'node:worker_threads'
-import { asError } from './failure-from.ts'
+import { asError } from '../failure-from.ts'
 import { hashHere, notComputed, type RunningHash } from './running-hash.ts'
 
 /** What `hash-thread.js` is sent. */
