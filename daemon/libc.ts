@@ -25,6 +25,8 @@ export const errno = {
   isWouldBlock: (number: number): boolean => number === koffi().os.errno['EWOULDBLOCK'] || number === koffi().os.errno['EAGAIN'],
   isInterrupted: (number: number): boolean => number === koffi().os.errno['EINTR'],
   isBadDescriptor: (number: number): boolean => number === koffi().os.errno['EBADF'],
+  /** The kernel has no such call, forbids it, or does not do it with such a thing. */
+  isRefused: (number: number): boolean => ['ENOSYS', 'EPERM', 'EINVAL'].some((name) => number === koffi().os.errno[name]),
   isFull: (number: number): boolean => number === koffi().os.errno['ENOSPC'] || number === koffi().os.errno['EDQUOT'],
   isNoSuchEntry: (number: number): boolean => number === koffi().os.errno['ENOENT'] || number === koffi().os.errno['ESRCH'],
 }

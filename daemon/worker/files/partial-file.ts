@@ -11,7 +11,7 @@ import type { Folder } from './folders.ts'
 import { fileSystemOf } from './open-file.ts'
 import { inodeOf, openOwn, refuseForeign } from './own-file.ts'
 import { reserveSpace } from './reserve-space.ts'
-import { spliceInto } from './splice.ts'
+import { canSplice, spliceInto } from './splice.ts'
 
 /** A file that is larger is written past the page cache from here on; a smaller one is often wanted at once. */
 const cachedBytes = 32 * 1024 * 1024
@@ -110,6 +110,7 @@ export class PartialFile {
 
   /** Would it rather take bytes from a socket itself? Only where that was measured, and only what goes through the page cache. */
   get takesFromSocket(): boolean {
+    if (!canSplice()) return false
     const fileSystem = this.#fileSystem ??= fileSystemOf(this.#fd) ?? 'other'
     return fileSystem === 'tmpfs' || (fileSystem === 'ext4' && this.#written.bytes < cachedBytes)
   }

@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { mountProblem, mountSmall } from '../../test/support/mount.ts'
 import { descriptorOf } from '../http/socket-options.ts'
-import { spliceInto } from './splice.ts'
+import { canSplice, spliceInto } from './splice.ts'
 
 const linuxOnly = process.platform === 'linux' ? false : 'splice(2) is Linux’s'
 const content = randomBytes(3_000_000)
@@ -89,4 +89,12 @@ test('a disk that is full says so, and the next file gets none of what was left 
     closeSync(file)
     unmount()
   }
+})
+
+test('where the system refuses the call nothing is lost, and it is not made again', { skip: linuxOnly }, () => {
+  assert.equal(canSplice(), true)
+  const [file, directory] = [openSync(join(folder, 'refused'), constants.O_CREAT | constants.O_RDWR, 0o600), openSync(folder, constants.O_RDONLY)]
+  assert.equal(spliceInto(file, 0, directory, 1000), 0)
+  assert.equal(canSplice(), false)
+  for (const fd of [file, directory]) closeSync(fd)
 })

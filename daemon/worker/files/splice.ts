@@ -2,7 +2,7 @@
 // That is one copy instead of two. Linux only; where it does not work nothing is moved, and the caller reads and writes as usual.
 // The invariant: the pipe is empty between two calls, so what came out of a socket is in the file, or an error says that it is not.
 import { readSync, writeSync } from 'node:fs'
-import { libc } from '../../libc.ts'
+import { errno, koffi, libc } from '../../libc.ts'
 
 const move = 1
 const nonBlocking = 2
@@ -16,13 +16,18 @@ type Splice = (from: number, fromOffset: null, to: number, toOffset: BigInt64Arr
 /** `null`: there is none to be had here. */
 let pipe: Pipe | null | undefined
 
+/** Has the system splice(2), as far as is known? */
+export function canSplice(): boolean {
+  return process.platform === 'linux' && pipe !== null
+}
+
 /** Moves what waits in `socket`, at most `most` bytes, to `offset` of `file`. Gives how many; 0: none wait, or it cannot. Throws what the system says of the file. */
 export function spliceInto(file: number, offset: number, socket: number, most: number): number {
   pipe = pipe === undefined ? openPipe() : pipe
   let moved = 0
   for (let count = 0; pipe && moved < most; moved += count) {
     count = pipe.fill(socket, most - moved)
-    if (count === 0) break
+    if (count <= 0) break
     pipe.empty(file, offset + moved, count)
   }
   return moved
@@ -40,9 +45,11 @@ class Pipe {
     this.#writeEnd = writeEnd
   }
 
-  /** Whatever is wrong with the socket, its reader will be told. */
+  /** Whatever is wrong with the socket, its reader will be told; where the system refuses the call, it is not made again. */
   fill(socket: number, most: number): number {
-    return Math.max(0, this.#splice(socket, null, this.#writeEnd, null, Math.min(most, pipeBytes), move | nonBlocking))
+    const count = this.#splice(socket, null, this.#writeEnd, null, Math.min(most, pipeBytes), move | nonBlocking)
+    if (count < 0 && errno.isRefused(koffi().errno())) pipe = null
+    return count
   }
 
   empty(file: number, offset: number, bytes: number): void {
