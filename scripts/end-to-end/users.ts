@@ -1,7 +1,10 @@
 // Ordinary users made for the run and removed after it, and calls in their name: as root this process takes their ids for
 // the moment of connecting, which is what the kernel tells the daemon.
 import { execFileSync } from 'node:child_process'
+import { rmSync } from 'node:fs'
 import net from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 
 export interface User {
@@ -22,8 +25,10 @@ export function addUser(name: string): User {
   return { name, uid: Number(uid), gid: Number(gid), home }
 }
 
-export function removeUser({ name }: User): void {
+export function removeUser({ name, uid }: User): void {
   execFileSync('userdel', ['--remove', name], { stdio: 'ignore' })
+  // Where a daemon of his own had its socket.
+  rmSync(join(tmpdir(), `backhaul-${uid}`), { recursive: true, force: true })
 }
 
 /** What a command as this user is started with: nothing of root's groups is left. */
