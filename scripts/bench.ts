@@ -87,5 +87,11 @@ function openBench(origin: Origin): { bench: Bench; end: () => Promise<void> } {
       return daemon
     },
   }
-  return { bench, end: async () => { for (const act of acts.reverse()) await act() } }
+  const end = async (): Promise<void> => {
+    const failed: unknown[] = []
+    // One that fails, as removing a folder that is still written to, must not keep the others from being ended.
+    for (const act of acts.reverse()) await Promise.resolve().then(act).catch((error: unknown) => failed.push(error))
+    if (failed.length > 0) throw failed[0]
+  }
+  return { bench, end }
 }
