@@ -1,5 +1,5 @@
 // Between the network and the partial file: bytes collect in one reused buffer of up to 1 MiB and go to the disk
-// in one write. Counts, hashes and bounds them on the way. The invariant: bytes reach the file in order, once, at
+// in one write, or past it straight from the socket (`drain`). While a thread hashes one buffer another fills. Counts, hashes and bounds on the way. The invariant: bytes reach the file in order, once, at
 // `offset`, and never more than `limit` of them. Writes block: this process has nothing better to do, and the
 // thread pool costs more than it saves. A small file that comes in one piece goes to the disk from where it is.
 import { failure } from '../../protocol/failures.ts'

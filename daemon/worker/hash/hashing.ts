@@ -19,7 +19,7 @@ interface FromThread {
 
 /** What is smaller is hashed here before a thread has started. */
 const worthThreadBytes = 16 * 1024 * 1024
-/** A thread has one piece of each file before it; one that takes so long is dead. */
+/** A thread has a few pieces of each file before it; one that takes so long is dead. */
 const waitLimitMs = 30_000
 /** In MB. Pieces lie outside of its heap, which has next to nothing to hold. */
 const sparing = { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 16 }

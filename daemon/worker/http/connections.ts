@@ -117,7 +117,7 @@ export class Connections {
   async #loadClient(): Promise<typeof Client> {
     // Its parser is WebAssembly, and optimising that takes thirty megabytes and more time than heads ever take.
     setFlagsFromString('--liftoff-only')
-    // Not by the package's entry, which loads fetch, WebSockets, caches and more: 9 MB and twice the time, for nothing.
+    // Not by the package's entry, which loads fetch, WebSockets, caches and more: 9 MB more and three times the time, for nothing.
     return this.#createClient ??= (await import('undici/lib/dispatcher/client.js')).default
   }
 

@@ -1,6 +1,7 @@
 // One connection to a server, plain or TLS, read into a buffer of ours (`onread`) and not through streams, which
 // cost three to four times as much. The HTTP client sees a facade, a duplex that is fed copies of the heads, and of the bodies
-// that are not plain. A plain body goes to a tap: straight into its buffer or, while that has none, from the common one.
+// that are not plain. A plain body goes to a tap: straight into its buffer or, while that has none, from the common one; what comes fast it
+// may take from the socket by itself.
 // The invariant: every byte goes to exactly one of them, in order; it is decided at the end of a head.
 import { connect as connectPlain, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
