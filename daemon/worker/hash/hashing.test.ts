@@ -99,8 +99,12 @@ test('a large file whose size is not announced, and one that comes in parts, fit
   }
 })
 
-test('what one file leaves of its buffers is never overwritten by another before it was hashed', async () => {
+test('what one file leaves of its buffers is never overwritten by another before it was hashed', async (t) => {
   const [hashing, folders] = [new Hashing(), new Folders()]
+  t.after(() => {
+    hashing.close()
+    folders.close()
+  })
   let seed = 11
   const some = (most: number): number => (seed = seed * 48_271 % 2_147_483_647) % most
   for (let round = 0; round < 8; round++) {
@@ -129,12 +133,11 @@ test('what one file leaves of its buffers is never overwritten by another before
     hash.startOver()
     await file.close()
   }
-  hashing.close()
-  folders.close()
 })
 
-test('where the thread dies, its files fail, and later ones are hashed without it', { timeout: 20_000 }, async () => {
+test('where the thread dies, its files fail, and later ones are hashed without it', { timeout: 20_000 }, async (t) => {
   const hashing = new Hashing()
+  t.after(() => hashing.close())
   const [doomed, beside] = [hashing.begin('no such algorithm', body.length), hashing.begin('sha256', body.length)]
   doomed.update(body)
   beside.update(body)
@@ -143,5 +146,4 @@ test('where the thread dies, its files fail, and later ones are hashed without i
   const later = hashing.begin('sha256', body.length)
   assert.equal(later.waitFor(later.update(body)), true)
   assert.equal((await later.digest()).toString('hex'), checksumOf(body).value)
-  hashing.close()
 })
