@@ -1,18 +1,20 @@
-// Between the network and the partial file: bytes collect in one reused buffer of up to 1 MiB and go to the disk
-// in one write, or past it straight from the socket (`drain`). While a thread hashes one buffer another fills. Counts, hashes and bounds on the way. The invariant: bytes reach the file in order, once, at
-// `offset`, and never more than `limit` of them. Writes block: this process has nothing better to do, and the
-// thread pool costs more than it saves. A small file that comes in one piece goes to the disk from where it is.
+// Between the network and the partial file: bytes collect in a buffer of up to 1 MiB and go to the disk in one write, or
+// past it straight from the socket (`drain`). While a thread hashes one buffer, or the disk takes it, another fills; where the
+// disk falls behind, who brings the bytes is asked to wait (`behind`). Counts, hashes and bounds on the way. The invariant: bytes
+// are handed to the file in order, once, at `offset`, and never more than `limit` of them. What goes through the page cache is written here and
+// now: that is copying, for which the thread pool costs more than it saves. A small file that comes in one piece goes to the disk
+// from where it is.
 import { failure } from '../../protocol/failures.ts'
-import { alignedBuffer, blockBytes } from './files/direct-writes.ts'
+import { giveBuffer, largestBuffer, RestingBuffers, takeBuffer } from './buffers.ts'
+import { blockBytes } from './files/direct-writes.ts'
 import { localFailure, raise } from './failure-from.ts'
 import type { PartialFile } from './files/partial-file.ts'
 import { notComputed, seen, type RunningHash } from './hash/running-hash.ts'
 
-const largestBuffer = 1024 * 1024
-const keptBuffers = 4
 /** What one read can bring. */
 const togetherBytes = 64 * 1024
-const spare: Buffer[] = []
+/** One that the disk is at, and one that it finds next. */
+const mostUnderWay = 2
 
 export class BodyWriter {
   readonly #file: PartialFile
@@ -25,10 +27,9 @@ export class BodyWriter {
   #flushed = 0
   #filled = 0
   #limit = Infinity
-  /** For what the hash was shown of the buffer. */
+  /** For the last that the hash was shown. */
   #ticket = seen
-  /** The buffer before this one, and until when the hash reads it. */
-  #other: { readonly buffer: Buffer; readonly ticket: number } | null = null
+  readonly #resting = new RestingBuffers()
 
   /** `expected` is how many bytes will come, where that is known: a small file needs no large buffer. */
   constructor(file: PartialFile, offset: number, expected: number | null, hash: RunningHash | null) {
@@ -45,9 +46,9 @@ export class BodyWriter {
     return this.#offset + this.#filled - this.#flushed
   }
 
-  /** Bytes that only the buffer has. */
+  /** Bytes that are not in the file yet. */
   get unwritten(): number {
-    return this.#filled - this.#flushed
+    return this.#filled - this.#flushed + this.#resting.bytesUnderWay
   }
 
   /** Does it hash what it takes? */
@@ -68,13 +69,15 @@ export class BodyWriter {
 
   /** `count` bytes were put into the room. */
   filled(count: number): void {
-    const buffer = this.#taken()
     this.#filled += count
     this.#refuseBeyondLimit(this.received)
-    if (this.#filled < buffer.length) return
-    this.flush()
-    this.#filled = this.#flushed = 0
-    this.#useOther(buffer)
+    this.#resting.throwIfFailed()
+    if (this.#filled === this.#taken().length) this.#turnOver()
+  }
+
+  /** The disk has enough to do: resolves when it wants more, rejects with what went wrong. What comes before that is taken nevertheless. */
+  get behind(): Promise<void> | null {
+    return this.#resting.underWay < mostUnderWay ? null : this.#resting.firstWritten
   }
 
   take(bytes: Uint8Array): void {
@@ -106,19 +109,31 @@ export class BodyWriter {
 
   /** Hands everything to the file. The room stays where it is, since a socket may be about to fill it. */
   flush(): void {
+    this.#resting.throwIfFailed()
     if (this.#filled === this.#flushed) return
-    this.#write(this.#taken().subarray(this.#flushed, this.#filled))
+    this.#write(this.#fresh)
     this.#flushed = this.#filled
   }
 
-  /** Gives the buffer back; what was not flushed is dropped. */
+  /** Until the file has everything that it was handed. Throws what went wrong. */
+  async settled(): Promise<void> {
+    await this.#resting.settled()
+  }
+
+  /** Gives the buffers back; what was not flushed is dropped. */
   close(): void {
-    const isFree = this.#hash?.waitFor(this.#ticket) ?? true
-    for (const buffer of [this.#buffer, this.#other?.buffer]) {
-      if (isFree && buffer?.length === largestBuffer && spare.length < keptBuffers) spare.push(buffer)
+    // What is lost with the thread that read it stays its own.
+    if (this.#hash?.waitFor(this.#ticket) ?? true) {
+      if (this.#buffer) giveBuffer(this.#buffer)
+      this.#resting.release()
     }
-    this.#buffer = this.#other = null
+    this.#buffer = null
     this.#flushed = this.#filled = 0
+  }
+
+  /** What of the buffer was not handed to the file. */
+  get #fresh(): Buffer {
+    return this.#taken().subarray(this.#flushed, this.#filled)
   }
 
   #place(): Buffer {
@@ -134,19 +149,31 @@ export class BodyWriter {
     this.#write(bytes)
   }
 
-  /** Where the hash still reads what was just written, the next bytes go to another buffer, which it has seen by then. */
-  #useOther(full: Buffer): void {
-    if (this.#ticket === seen) return
-    this.#buffer = this.#other?.buffer ?? takeBuffer(null)
-    if (this.#other && this.#hash?.waitFor(this.#other.ticket) === false) raise(notComputed)
-    this.#other = { buffer: full, ticket: this.#ticket }
-    this.#ticket = seen
+  /** The buffer is full: it is handed on, and what comes next goes to one that nobody reads. */
+  #turnOver(): void {
+    const [full, fresh] = [this.#taken(), this.#fresh]
+    const writing = this.#resting.underWay < mostUnderWay ? this.#beginWrite(fresh) : null
+    if (!writing) this.flush()
+    if (writing || this.#ticket !== seen) {
+      this.#buffer = this.#resting.next((ticket) => this.#hash?.waitFor(ticket) ?? true) ?? raise(notComputed)
+      this.#resting.add(full, fresh.length, this.#ticket, writing)
+    }
+    this.#filled = this.#flushed = 0
   }
 
   #write(bytes: Uint8Array): void {
     if (this.#hash) this.#ticket = this.#hash.update(bytes)
     onDisk(() => this.#file.write(bytes, this.#offset))
     this.#offset += bytes.length
+  }
+
+  /** `null`: it must be written here and now. */
+  #beginWrite(bytes: Buffer): Promise<void> | null {
+    const writing = this.#file.writeBeside(bytes, this.#offset)
+    if (!writing) return null
+    if (this.#hash) this.#ticket = this.#hash.update(bytes)
+    this.#offset += bytes.length
+    return writing
   }
 
   #refuseBeyondLimit(bytes: number): void {
@@ -161,10 +188,4 @@ function onDisk<Result>(act: () => Result): Result {
   } catch (error) {
     raise(localFailure(error))
   }
-}
-
-function takeBuffer(expected: number | null): Buffer {
-  // One byte more than expected, so that it shows if a server sends too much.
-  if (expected !== null && expected + 1 < largestBuffer) return Buffer.allocUnsafeSlow(expected + 1)
-  return spare.pop() ?? alignedBuffer(largestBuffer)
 }

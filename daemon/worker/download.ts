@@ -12,6 +12,8 @@ import { Receiving } from './receiving.ts'
 /** Flushing goes on beside receiving, one flush after another: the disk then never has much to catch up with at the end. */
 const checkpointBytes = 16 * 1024 * 1024
 const checkpointMs = 5000
+/** More often, a fast file would spend itself on reports. */
+const leastCheckpointMs = 50
 /** What is not larger is said to be connected only if it takes until the next tick: mostly it is all there before. */
 const smallBytes = 1024 * 1024
 /** TLS brings bytes in small records: not every one is worth a look. */
@@ -115,9 +117,10 @@ export class Download {
     const { file } = this.#receiving
     if (!file || !this.#isSaidConnected || !this.#isReceiving || file.isFlushing || received === file.durableBytes) return
     const age = now - this.#checkpointedAt
-    if (received - file.durableBytes < checkpointBytes && age < checkpointMs) return
+    if (age < leastCheckpointMs || (received - file.durableBytes < checkpointBytes && age < checkpointMs)) return
     try {
-      this.#receiving.flush()
+      // Else there is enough without what has just arrived, and the disk gets it in larger pieces.
+      if (age >= checkpointMs) this.#receiving.flush()
     } catch (error) {
       return this.#receiving.end(error)
     }

@@ -211,6 +211,7 @@ export class Receiving {
     const writer = this.#writer
     if (!writer) return
     writer.flush()
+    await writer.settled()
     if (writer.isHashing) this.#hash?.shownTo(writer.received)
     await this.#parts?.ended()
     this.#parts = null

@@ -2,7 +2,8 @@
 // the cache they would be copied once more, cost twice and more of the processor time, and push out what others have there. Linux, on
 // ext4, where it was measured (NFS, say, waits for each write); everywhere else, and where it turns out not to work or to hold us
 // up, nothing is taken and the caller writes as usual. The invariant: what it says it took is written, though not flushed; both ways may be mixed.
-import { closeSync, constants, openSync, writeSync } from 'node:fs'
+import { closeSync, constants, openSync, write, writeSync } from 'node:fs'
+import { promisify } from 'node:util'
 import { codeOf } from '../failure-from.ts'
 import { fileSystemOf, pathOf } from './open-file.ts'
 
@@ -18,11 +19,12 @@ declare global {
 
 /** The largest block that disks commonly have. Place, length and address of a write must be multiples of it. */
 export const blockBytes = 4096
-/** The process waits for these writes, so a slow disk is left to the cache. */
+/** Where the process waits for a write, a slow disk is better left to the cache. */
 const slowMs = 50
 const mostSlow = 4
 const wasmPageBytes = 64 * 1024
 
+const writeInPool = promisify(write)
 const aligned = new WeakSet<object>()
 
 /**
@@ -39,6 +41,8 @@ export function alignedBuffer(bytes: number): Buffer {
 export class DirectWrites {
   #fd: number | null
   #slow = 0
+  /** Settles when nothing is under way any more. */
+  #underWay: Promise<void> | null = null
 
   /** `fd`: the file, open in the usual way. */
   constructor(fd: number) {
@@ -47,26 +51,61 @@ export class DirectWrites {
 
   /** Writes what it can of `bytes` at `offset`, and gives how many those are. Throws what the system says. */
   write(bytes: Uint8Array, offset: number): number {
-    const isFitting = aligned.has(bytes.buffer) && bytes.byteOffset % blockBytes === 0 && offset % blockBytes === 0
-    if (this.#fd === null || !isFitting) return 0
-    const count = bytes.length - bytes.length % blockBytes
-    if (count === 0) return 0
+    const count = this.#fitting(bytes, offset)
+    if (this.#fd === null || count === 0) return 0
     const begunAt = performance.now()
     try {
       return writeSync(this.#fd, bytes, 0, count, offset)
     } catch (error) {
-      // The disk wants something else than we have.
-      if (codeOf(error) !== 'EINVAL') throw error
-      this.close()
-      return 0
+      return this.#refused(error)
     } finally {
       if (performance.now() - begunAt > slowMs && ++this.#slow >= mostSlow) this.close()
     }
   }
 
+  /**
+   * The same while other things go on; `bytes` must stay as they are meanwhile. `null`: it can take nothing. When it, and all that was begun
+   * before, is written, `then` is told how much it took; what that throws is thrown.
+   */
+  begin(bytes: Uint8Array, offset: number, then: (count: number) => void): Promise<void> | null {
+    const count = this.#fitting(bytes, offset)
+    if (this.#fd === null || count === 0) return null
+    const writing = writeInPool(this.#fd, bytes, 0, count, offset).then(({ bytesWritten }) => bytesWritten, (error: unknown) => this.#refused(error))
+    const inOrder = async (before: Promise<void> | null): Promise<void> => {
+      // Both are waited for whatever happens: the descriptor must not be closed under a write.
+      const [, own] = await Promise.allSettled([before, writing])
+      await before
+      if (own.status === 'rejected') throw own.reason
+      then(own.value)
+    }
+    const written = this.#underWay = inOrder(this.#underWay)
+    return written
+  }
+
+  /** Until all is written that was begun. Throws what the system said of it. */
+  async settled(): Promise<void> {
+    await this.#underWay
+  }
+
+  /** Takes nothing any more. */
   close(): void {
-    if (this.#fd !== null) closeSync(this.#fd)
+    const fd = this.#fd
     this.#fd = null
+    if (fd === null) return
+    if (this.#underWay) void this.#underWay.catch(() => {}).then(() => closeSync(fd))
+    else closeSync(fd)
+  }
+
+  #fitting(bytes: Uint8Array, offset: number): number {
+    const isFitting = aligned.has(bytes.buffer) && bytes.byteOffset % blockBytes === 0 && offset % blockBytes === 0
+    return isFitting ? bytes.length - bytes.length % blockBytes : 0
+  }
+
+  /** The disk wants something else than we have: nothing was taken, and nothing will be. */
+  #refused(error: unknown): number {
+    if (codeOf(error) !== 'EINVAL') throw error
+    this.close()
+    return 0
   }
 }
 

@@ -102,10 +102,19 @@ export class PartialFile {
 
   /** Writes all of `bytes` at `offset`. Blocks; throws what the system says. */
   write(bytes: Uint8Array, offset: number): void {
-    if (this.#written.bytes >= cachedBytes) this.#direct ??= new DirectWrites(this.#fd)
-    let done = this.#direct?.write(bytes, offset) ?? 0
-    while (done < bytes.length) done += writeSync(this.#fd, bytes, done, bytes.length - done, offset + done)
-    this.#written.add(offset, offset + bytes.length)
+    this.#writeRest(bytes, this.#pastCache()?.write(bytes, offset) ?? 0, offset)
+  }
+
+  /**
+   * Writes all of `bytes` at `offset` while other things go on; they must stay as they are meanwhile. They count as written in the order
+   * in which that was begun. `null`: that is not possible here, and nothing was begun. Rejects with what the system says.
+   */
+  writeBeside(bytes: Uint8Array, offset: number): Promise<void> | null {
+    const starts = this.#starts
+    const writing = this.#pastCache()?.begin(bytes, offset, (done) => {
+      if (this.#starts === starts) this.#writeRest(bytes, done, offset)
+    })
+    return writing ?? null
   }
 
   /** Would it rather take bytes from a socket itself? Only where that was measured, and only what goes through the page cache. */
@@ -181,6 +190,7 @@ export class PartialFile {
     this.#isClosed = true
     // Closing under a running flush would flush whatever file gets the number next.
     await this.#flushing?.catch((error: unknown) => codeOf(error))
+    await this.#direct?.settled().catch((error: unknown) => codeOf(error))
     this.#direct?.close()
     for (const fd of this.#replaced) close(fd)
     this.#giveBack()
@@ -206,9 +216,20 @@ export class PartialFile {
     this.#reserved = 0
   }
 
+  #pastCache(): DirectWrites | null {
+    if (this.#written.bytes >= cachedBytes) this.#direct ??= new DirectWrites(this.#fd)
+    return this.#direct
+  }
+
+  #writeRest(bytes: Uint8Array, done: number, offset: number): void {
+    while (done < bytes.length) done += writeSync(this.#fd, bytes, done, bytes.length - done, offset + done)
+    this.#written.add(offset, offset + bytes.length)
+  }
+
   async #flush(): Promise<void> {
-    const written = this.#written.copy()
     const starts = this.#starts
+    if (this.#direct) await this.#direct.settled()
+    const written = this.#written.copy()
     // Side by side, so that both wait for the same commit of the journal; neither counts without the other. Both are waited for
     // whatever happens, since a file must not be closed under a running flush.
     const flushed = new Promise<void>((resolve, reject) => fdatasync(this.#fd, (error) => error ? reject(error) : resolve()))

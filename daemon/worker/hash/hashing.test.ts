@@ -1,13 +1,11 @@
 // Checksums of files that are large enough to be hashed in a thread: that it sees each byte, once, in order, before its place is used again.
 import assert from 'node:assert/strict'
 import { createHash, randomBytes } from 'node:crypto'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import type { LocalFile, ResumePoint, TransferOrder } from '../../link/messages.ts'
-import { startOrigin, type Origin, type Script } from '../../test/support/origin.ts'
-import { orderFor, startWorker, type Reported, type TestWorker } from '../../test/support/worker.ts'
+import type { LocalFile, TransferOrder } from '../../link/messages.ts'
+import type { Script } from '../../test/support/origin.ts'
+import { resumePointOf, Transfers } from '../../test/support/transfers.ts'
+import { orderFor, type Reported } from '../../test/support/worker.ts'
 import { BodyWriter } from '../body-writer.ts'
 import { Cancellation } from '../cancellation.ts'
 import { ContentHash } from './content-hash.ts'
@@ -18,52 +16,31 @@ import { openPartial } from '../open-partial.ts'
 const mebibyte = 1024 * 1024
 const body = randomBytes(21 * mebibyte + 12_345)
 const algorithms = ['sha256', 'sha512', 'sha1', 'md5'] as const
-let folder = ''
-let files = 0
-let origin: Origin
-let worker: TestWorker
+let transfers: Transfers
 
 before(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'backhaul-hashing-'))
-  origin = await startOrigin()
-  worker = await startWorker()
+  transfers = await Transfers.open()
 })
-after(async () => {
-  await worker.close()
-  await origin.close()
-  rmSync(folder, { recursive: true })
-})
+after(() => transfers.close())
 
 type Checksum = NonNullable<TransferOrder['checksum']>
 
 const checksumOf = (content: Buffer, algorithm: Checksum['algorithm'] = 'sha256'): Checksum => ({ algorithm, value: createHash(algorithm).update(content).digest('hex') })
 
-function localFile(resumePoint: ResumePoint | null = null): LocalFile {
-  files += 1
-  return { localName: join(folder, `file-${files}`), temporaryName: `BH${files}.tmp`, resumePoint }
-}
-
-const bytesOf = (file: LocalFile): Buffer => readFileSync(join(folder, file.temporaryName))
-
 function transfer(path: string, file: LocalFile, checksum: Checksum, more: Partial<TransferOrder> = {}): Promise<Reported> {
-  return worker.transfer(orderFor(origin.url(path), file, { checksum, ...more }))
-}
-
-function resumePointOf(last: Reported): ResumePoint {
-  assert.equal(last.name, 'transfer.failed', JSON.stringify(last.params))
-  return (last.params as Extract<Reported, { name: 'transfer.failed' }>['params']).resumePoint ?? assert.fail('there is no resume point')
+  return transfers.run(path, file, { checksum, ...more })
 }
 
 test('several large files at once fit their checksums, and one that does not fit is thrown away', async () => {
-  origin.route('/file', { body })
-  const jobs = algorithms.map((algorithm) => ({ file: localFile(), checksum: checksumOf(body, algorithm) }))
-  const wrong = { file: localFile(), checksum: checksumOf(body.subarray(1)) }
+  transfers.origin.route('/file', { body })
+  const jobs = algorithms.map((algorithm) => ({ file: transfers.newFile(), checksum: checksumOf(body, algorithm) }))
+  const wrong = { file: transfers.newFile(), checksum: checksumOf(body.subarray(1)) }
   const ends = await Promise.all([...jobs, wrong].map(({ file, checksum }) => transfer('/file', file, checksum)))
   for (const [at, { file }] of jobs.entries()) {
     assert.equal(ends[at]?.name, 'transfer.done', JSON.stringify(ends[at]))
-    assert.ok(bytesOf(file).equals(body))
+    assert.ok(transfers.bytesOf(file).equals(body))
   }
-  assert.deepEqual([ends.at(-1)?.name, bytesOf(wrong.file).length], ['transfer.failed', 0])
+  assert.deepEqual([ends.at(-1)?.name, transfers.bytesOf(wrong.file).length], ['transfer.failed', 0])
 })
 
 const answers: Readonly<Record<string, Script>> = {
@@ -76,26 +53,26 @@ for (const [kind, script] of Object.entries(answers)) {
     // Taken up within a block, and with less than a buffer to come.
     const cuts = [1_000_001, 16 * mebibyte + 5, body.length - 3]
     const path = `/cut-${kind.replaceAll(/\W+/g, '-')}`
-    origin.route(path, ({ count, headers }) => {
+    transfers.origin.route(path, ({ count, headers }) => {
       const from = Number(/\d+/.exec(headers.range ?? '0')?.[0])
       const cut = cuts[count]
       return cut === undefined ? script : { ...script, cutAfter: cut - from }
     })
-    let file = localFile()
+    let file = transfers.newFile()
     for (const _ of cuts) file = { ...file, resumePoint: resumePointOf(await transfer(path, file, checksumOf(body), { connections: 1 })) }
     const last = await transfer(path, file, checksumOf(body), { connections: 1 })
     assert.equal(last.name, 'transfer.done', JSON.stringify(last.params))
-    assert.ok(bytesOf(file).equals(body))
+    assert.ok(transfers.bytesOf(file).equals(body))
   })
 }
 
 test('a large file whose size is not announced, and one that comes in parts, fit their checksums', async () => {
-  origin.route('/chunked', { body, framing: 'chunked' })
-  origin.route('/parts', { body, etag: '"1"', pace: { bytes: 500_000, everyMs: 1 } })
+  transfers.origin.route('/chunked', { body, framing: 'chunked' })
+  transfers.origin.route('/parts', { body, etag: '"1"', pace: { bytes: 500_000, everyMs: 1 } })
   for (const [path, connections] of [['/chunked', 1], ['/parts', 4]] as const) {
-    const file = localFile()
+    const file = transfers.newFile()
     assert.equal((await transfer(path, file, checksumOf(body), { connections })).name, 'transfer.done')
-    assert.ok(bytesOf(file).equals(body))
+    assert.ok(transfers.bytesOf(file).equals(body))
   }
 })
 
@@ -109,7 +86,7 @@ test('what one file leaves of its buffers is never overwritten by another before
   const some = (most: number): number => (seed = seed * 48_271 % 2_147_483_647) % most
   for (let round = 0; round < 8; round++) {
     const content = body.subarray(some(1000))
-    const file = openPartial(orderFor('http://localhost/', localFile()), folders)
+    const file = openPartial(orderFor('http://localhost/', transfers.newFile()), folders)
     const hash = new ContentHash(checksumOf(content), hashing)
     let writer = new BodyWriter(file, 0, content.length, hash.from(0, content.length))
     for (let at = 0; at < content.length;) {

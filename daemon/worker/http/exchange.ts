@@ -18,6 +18,8 @@ export interface Sink {
   room(): Buffer | null
   filled(count: number): void
   take(bytes: Uint8Array): void
+  /** It would rather have nothing more until this resolves; rejects with what ends the exchange. `null`: go on. */
+  readonly behind: Promise<void> | null
   readonly mayDrain: boolean
   drain(socket: number, most: number): number
 }
@@ -92,6 +94,10 @@ class Answer implements Tap {
       this.#plan?.sink?.filled(count)
       if (this.#received === expected) this.#finish(this.#keepsAlive)
     })
+  }
+
+  get behind(): Promise<void> | null {
+    return this.#plan?.sink?.behind?.catch((error: unknown) => this.#fail(error)) ?? null
   }
 
   get mayDrain(): boolean {

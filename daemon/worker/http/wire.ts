@@ -19,6 +19,8 @@ export interface Tap {
   filled(count: number): void
   /** Bytes that landed elsewhere, and do not stay there. */
   take(bytes: Buffer): void
+  /** It would rather have nothing more until this resolves, and takes what comes nevertheless. `null`: go on. */
+  readonly behind: Promise<void> | null
   /** May it take from the socket by itself? Then the room is only used to find out whether there is something. */
   readonly mayDrain: boolean
   /** Takes what waits in `socket`, a descriptor. Gives how many bytes that was. */
@@ -212,6 +214,11 @@ export class Wire {
 
   /** Leaves the socket alone for as long as its pace says; `false` stops the reading. */
   #rest(count: number, isFull: boolean): boolean {
+    const behind = this.#tap?.behind
+    if (behind) {
+      void behind.then(() => this.#socket.resume())
+      return false
+    }
     if (!this.#pace || !this.#tap || (this.#plainLength ?? 0) < pacedBytes) return true
     const waitMs = this.#pace.after(count, performance.now(), isFull)
     if (waitMs === 0) return true
