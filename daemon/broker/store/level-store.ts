@@ -27,6 +27,8 @@ interface Failed {
 
 /** While nothing can be written, it is tried again at most this often. */
 const tryAgainMs = 500
+/** Entries, unless the bytes are too many before that. */
+const readAtOnce = 1000
 
 export class LevelStore implements Store {
   readonly #folder: string
@@ -73,9 +75,21 @@ export class LevelStore implements Store {
   }
 
   async *read(span: Span): AsyncIterable<readonly [string, string]> {
-    for await (const [key, value] of this.#opened().iterator({ ...span })) {
-      const text = this.#unsealed(key, value)
-      if (text !== null) yield [key, text] as const
+    const iterator = this.#opened().iterator({ ...span })
+    try {
+      for (let next = iterator.nextv(readAtOnce); ;) {
+        const entries = await next
+        if (entries.length === 0) return
+        // Read while these are looked at. If nobody wants more of them, nobody wants to know how that went.
+        next = iterator.nextv(readAtOnce)
+        next.catch(() => {})
+        for (const [key, value] of entries) {
+          const text = this.#unsealed(key, value)
+          if (text !== null) yield [key, text] as const
+        }
+      }
+    } finally {
+      await iterator.close()
     }
   }
 
