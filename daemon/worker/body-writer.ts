@@ -151,12 +151,17 @@ export class BodyWriter {
 
   /** The buffer is full: it is handed on, and what comes next goes to one that nobody reads. */
   #turnOver(): void {
-    const [full, fresh] = [this.#taken(), this.#fresh]
-    const writing = this.#resting.underWay < mostUnderWay ? this.#beginWrite(fresh) : null
-    if (!writing) this.flush()
-    if (writing || this.#ticket !== seen) {
-      this.#buffer = this.#resting.next((ticket) => this.#hash?.waitFor(ticket) ?? true) ?? raise(notComputed)
-      this.#resting.add(full, fresh.length, this.#ticket, writing)
+    const waitFor = (ticket: number): boolean => this.#hash?.waitFor(ticket) ?? true
+    if (this.behind) {
+      // Who brought this did not wait; one buffer after another would be taken for him.
+      this.flush()
+      if (!waitFor(this.#ticket)) raise(notComputed)
+    } else {
+      const [buffer, fresh] = [this.#taken(), this.#fresh]
+      const writing = this.#beginWrite(fresh)
+      if (!writing) this.flush()
+      const full = { buffer, bytes: fresh.length, ticket: this.#ticket, writing }
+      if (writing || this.#ticket !== seen) this.#buffer = this.#resting.exchange(full, waitFor) ?? raise(notComputed)
     }
     this.#filled = this.#flushed = 0
   }

@@ -19,11 +19,20 @@ export function giveBuffer(buffer: Buffer): void {
   if (buffer.length === largestBuffer && kept.length < mostKept) kept.push(buffer)
 }
 
-interface Resting {
+interface Full {
   readonly buffer: Buffer
+  /** How many of it the disk reads, if it does. */
+  readonly bytes: number
   /** Of the hash, for what it was shown. */
   readonly ticket: number
-  /** `null`: the disk does not read it. */
+  /** Settles when the disk is through with it; `null`: it has nothing to do with it. */
+  readonly writing: Promise<void> | null
+}
+
+interface Resting {
+  readonly buffer: Buffer
+  readonly ticket: number
+  /** Until the disk is through with it. */
   written: Promise<void> | null
 }
 
@@ -51,25 +60,10 @@ export class RestingBuffers {
     return null
   }
 
-  /** The disk (`writing`) or the hash (`ticket`) reads `bytes` of it. */
-  add(buffer: Buffer, bytes: number, ticket: number, writing: Promise<void> | null): void {
-    const resting: Resting = { buffer, ticket, written: null }
-    this.#resting.push(resting)
-    if (!writing) return
-    this.#bytesUnderWay += bytes
-    resting.written = writing.catch((error: unknown) => {
-      throw this.#failure ??= asError(localFailure(error))
-    }).finally(() => {
-      resting.written = null
-      this.#bytesUnderWay -= bytes
-    })
-    // Who waits is told; who does not asks.
-    resting.written.catch(() => {})
-  }
-
-  /** One that nobody reads any more; blocks until the hash is through with it. `null`: it never will be. */
-  next(waitFor: (ticket: number) => boolean): Buffer | null {
+  /** Takes a full one for one that nobody reads; blocks until the hash is through with that. `null`: it never will be. */
+  exchange(full: Full, waitFor: (ticket: number) => boolean): Buffer | null {
     const [oldest] = this.#resting
+    this.#add(full)
     if (!oldest || oldest.written) return takeBuffer(null)
     this.#resting.shift()
     return waitFor(oldest.ticket) ? oldest.buffer : null
@@ -91,5 +85,20 @@ export class RestingBuffers {
       if (written) void written.catch(() => {}).then(() => giveBuffer(buffer))
       else giveBuffer(buffer)
     }
+  }
+
+  #add({ buffer, bytes, ticket, writing }: Full): void {
+    const resting: Resting = { buffer, ticket, written: null }
+    this.#resting.push(resting)
+    if (!writing) return
+    this.#bytesUnderWay += bytes
+    resting.written = writing.catch((error: unknown) => {
+      throw this.#failure ??= asError(localFailure(error))
+    }).finally(() => {
+      resting.written = null
+      this.#bytesUnderWay -= bytes
+    })
+    // Who waits is told; who does not asks.
+    resting.written.catch(() => {})
   }
 }
