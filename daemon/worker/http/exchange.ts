@@ -93,11 +93,8 @@ class Answer implements Tap {
       this.#received += count
       this.#plan?.sink?.filled(count)
       if (this.#received === expected) this.#finish(this.#keepsAlive)
+      else this.#holdIfBehind()
     })
-  }
-
-  get behind(): Promise<void> | null {
-    return this.#plan?.sink?.behind?.catch((error: unknown) => this.#fail(error)) ?? null
   }
 
   get mayDrain(): boolean {
@@ -147,7 +144,13 @@ class Answer implements Tap {
     this.#received += bytes.length
     this.#lastPiece = bytes
     sink?.take(bytes)
+    this.#holdIfBehind()
     if (sink === null && this.#received > worthReading) this.#finish(false)
+  }
+
+  #holdIfBehind(): void {
+    const behind = this.#plan?.sink?.behind
+    if (behind) this.#exchange.connection.wire.hold(behind.catch((error: unknown) => this.#fail(error)))
   }
 
   #ended(): void {

@@ -19,8 +19,6 @@ export interface Tap {
   filled(count: number): void
   /** Bytes that landed elsewhere, and do not stay there. */
   take(bytes: Buffer): void
-  /** It would rather have nothing more until this resolves, and takes what comes nevertheless. `null`: go on. */
-  readonly behind: Promise<void> | null
   /** May it take from the socket by itself? Then the room is only used to find out whether there is something. */
   readonly mayDrain: boolean
   /** Takes what waits in `socket`, a descriptor. Gives how many bytes that was. */
@@ -43,6 +41,7 @@ export class Wire {
   #room: Buffer | null = null
   /** `null` over TLS: there a read gives one record and not what has gathered. */
   readonly #pace: ReadPace | null
+  #held: Promise<void> | null = null
   #isOver = false
   #isHeadDue = false
   /** The beginning of a head. */
@@ -56,7 +55,7 @@ export class Wire {
 
   private constructor(open: (onread: OnRead) => Socket, secure: boolean) {
     this.#pace = secure ? null : new ReadPace()
-    this.#socket = open({ buffer: () => this.#nextBuffer(), callback: (count, bytes) => this.#received(count, bytes) })
+    this.#socket = open({ buffer: () => this.#nextBuffer(), callback: (count, bytes) => this.#received(count, bytes) && !this.#isHeld() })
   }
 
   /** Connects unless it is cancelled; rejects with what the system or TLS says, or why it was cancelled. */
@@ -140,6 +139,11 @@ export class Wire {
     this.#tap = null
   }
 
+  /** Reads no more until this resolves; what was read already comes nevertheless. */
+  hold(until: Promise<void>): void {
+    this.#held = until
+  }
+
   get isTapped(): boolean {
     return this.#tap !== null
   }
@@ -214,16 +218,18 @@ export class Wire {
 
   /** Leaves the socket alone for as long as its pace says; `false` stops the reading. */
   #rest(count: number, isFull: boolean): boolean {
-    const behind = this.#tap?.behind
-    if (behind) {
-      void behind.then(() => this.#socket.resume())
-      return false
-    }
     if (!this.#pace || !this.#tap || (this.#plainLength ?? 0) < pacedBytes) return true
     const waitMs = this.#pace.after(count, performance.now(), isFull)
     if (waitMs === 0) return true
     setTimeout(() => this.#socket.resume(), waitMs)
     return false
+  }
+
+  #isHeld(): boolean {
+    const until = this.#held
+    this.#held = null
+    void until?.then(() => this.#socket.resume())
+    return until !== null
   }
 
   #ended(error: Error | null): void {
