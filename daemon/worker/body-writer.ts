@@ -1,19 +1,19 @@
 // Between the network and the partial file: bytes collect in a buffer of up to 1 MiB and go to the disk in one write, or
 // past it straight from the socket (`drain`). While a thread hashes one buffer, or the disk takes it, another fills; where the
-// disk falls behind, who brings the bytes is asked to wait (`behind`). Counts, hashes and bounds on the way. The invariant: bytes
+// disk or the hash falls behind, who brings the bytes is asked to wait (`behind`). Counts, hashes and bounds on the way. The invariant: bytes
 // are handed to the file in order, once, at `offset`, and never more than `limit` of them. What goes through the page cache is written here and
 // now: that is copying, for which the thread pool costs more than it saves. A small file that comes in one piece goes to the disk
 // from where it is.
 import { failure } from '../../protocol/failures.ts'
-import { giveBuffer, largestBuffer, RestingBuffers, takeBuffer } from './buffers.ts'
+import { giveBufferAfter, largestBuffer, RestingBuffers, takeBuffer } from './buffers.ts'
 import { blockBytes } from './files/direct-writes.ts'
 import { localFailure, raise } from './failure-from.ts'
 import type { PartialFile } from './files/partial-file.ts'
-import { notComputed, seen, type RunningHash } from './hash/running-hash.ts'
+import type { RunningHash } from './hash/running-hash.ts'
 
 /** What one read can bring. */
 const togetherBytes = 64 * 1024
-/** One that the disk is at, and one that it finds next. */
+/** One that the disk or the hash is at, and one that it finds next. */
 const mostUnderWay = 2
 
 export class BodyWriter {
@@ -27,8 +27,8 @@ export class BodyWriter {
   #flushed = 0
   #filled = 0
   #limit = Infinity
-  /** For the last that the hash was shown. */
-  #ticket = seen
+  /** Until the hash is through with what it was shown last. */
+  #seen: Promise<void> | null = null
   readonly #resting = new RestingBuffers()
 
   /** `expected` is how many bytes will come, where that is known: a small file needs no large buffer. */
@@ -75,9 +75,9 @@ export class BodyWriter {
     if (this.#filled === this.#taken().length) this.#turnOver()
   }
 
-  /** The disk has enough to do: resolves when it wants more, rejects with what went wrong. What comes before that is taken nevertheless. */
+  /** The disk or the hash has enough to do: resolves when it wants more, rejects with what went wrong. What comes before that is taken nevertheless. */
   get behind(): Promise<void> | null {
-    return this.#resting.underWay < mostUnderWay ? null : this.#resting.firstWritten
+    return this.#resting.underWay < mostUnderWay ? null : this.#resting.firstRead
   }
 
   take(bytes: Uint8Array): void {
@@ -122,11 +122,8 @@ export class BodyWriter {
 
   /** Gives the buffers back; what was not flushed is dropped. */
   close(): void {
-    // What is lost with the thread that read it stays its own.
-    if (this.#hash?.waitFor(this.#ticket) ?? true) {
-      if (this.#buffer) giveBuffer(this.#buffer)
-      this.#resting.release()
-    }
+    if (this.#buffer) giveBufferAfter(this.#seen, this.#buffer)
+    this.#resting.release()
     this.#buffer = null
     this.#flushed = this.#filled = 0
   }
@@ -151,23 +148,16 @@ export class BodyWriter {
 
   /** The buffer is full: it is handed on, and what comes next goes to one that nobody reads. */
   #turnOver(): void {
-    const waitFor = (ticket: number): boolean => this.#hash?.waitFor(ticket) ?? true
-    if (this.behind) {
-      // Who brought this did not wait; one buffer after another would be taken for him.
-      this.flush()
-      if (!waitFor(this.#ticket)) raise(notComputed)
-    } else {
-      const [buffer, fresh] = [this.#taken(), this.#fresh]
-      const writing = this.#beginWrite(fresh)
-      if (!writing) this.flush()
-      const full = { buffer, bytes: fresh.length, ticket: this.#ticket, writing }
-      if (writing || this.#ticket !== seen) this.#buffer = this.#resting.exchange(full, waitFor) ?? raise(notComputed)
-    }
+    const [buffer, fresh] = [this.#taken(), this.#fresh]
+    // Whoever brings bytes although the disk is behind waits for it here.
+    const written = this.behind ? null : this.#beginWrite(fresh)
+    if (!written) this.flush()
+    if (written || this.#seen) this.#buffer = this.#resting.exchange({ buffer, bytes: fresh.length, written, seen: this.#seen })
     this.#filled = this.#flushed = 0
   }
 
   #write(bytes: Uint8Array): void {
-    if (this.#hash) this.#ticket = this.#hash.update(bytes)
+    this.#show(bytes)
     onDisk(() => this.#file.write(bytes, this.#offset))
     this.#offset += bytes.length
   }
@@ -176,9 +166,13 @@ export class BodyWriter {
   #beginWrite(bytes: Buffer): Promise<void> | null {
     const writing = this.#file.writeBeside(bytes, this.#offset)
     if (!writing) return null
-    if (this.#hash) this.#ticket = this.#hash.update(bytes)
+    this.#show(bytes)
     this.#offset += bytes.length
     return writing
+  }
+
+  #show(bytes: Uint8Array): void {
+    if (this.#hash) this.#seen = this.#hash.update(bytes)
   }
 
   #refuseBeyondLimit(bytes: number): void {

@@ -14,26 +14,26 @@ export function takeBuffer(expected: number | null): Buffer {
   return kept.pop() ?? alignedBuffer(largestBuffer)
 }
 
-/** Nobody may read it any more. */
-export function giveBuffer(buffer: Buffer): void {
-  if (buffer.length === largestBuffer && kept.length < mostKept) kept.push(buffer)
+/** `read`: settles when nobody reads it any more. `null`: nobody does. */
+export function giveBufferAfter(read: Promise<void> | null, buffer: Buffer): void {
+  const give = (): void => { if (buffer.length === largestBuffer && kept.length < mostKept) kept.push(buffer) }
+  if (read) void read.then(give, give)
+  else give()
 }
 
 interface Full {
   readonly buffer: Buffer
-  /** How many of it the disk reads, if it does. */
+  /** How many of it the disk takes, if it does. */
   readonly bytes: number
-  /** Of the hash, for what it was shown. */
-  readonly ticket: number
-  /** Settles when the disk is through with it; `null`: it has nothing to do with it. */
-  readonly writing: Promise<void> | null
+  /** Settle when the disk is through with it, and a hash. `null`: they have nothing to do with it. */
+  readonly written: Promise<void> | null
+  readonly seen: Promise<void> | null
 }
 
 interface Resting {
   readonly buffer: Buffer
-  readonly ticket: number
-  /** Until the disk is through with it. */
-  written: Promise<void> | null
+  /** Settles when nobody reads it any more; then it is `null`. */
+  read: Promise<void> | null
 }
 
 /** Those of one body that are full and still read, in the order in which they were filled. */
@@ -47,58 +47,55 @@ export class RestingBuffers {
     return this.#bytesUnderWay
   }
 
-  /** Buffers that the disk is at. */
+  /** Buffers that are still read. */
   get underWay(): number {
     let count = 0
-    for (const { written } of this.#resting) if (written) count += 1
+    for (const { read } of this.#resting) if (read) count += 1
     return count
   }
 
-  /** Resolves when the disk is through with the first that it is at. Rejects with what it said. `null`: it is at none. */
-  get firstWritten(): Promise<void> | null {
-    for (const { written } of this.#resting) if (written) return written
+  /** Resolves when the first of them is not read any more. Rejects with what went wrong. `null`: none is read. */
+  get firstRead(): Promise<void> | null {
+    for (const { read } of this.#resting) if (read) return read
     return null
   }
 
-  /** Takes a full one for one that nobody reads; blocks until the hash is through with that. `null`: it never will be. */
-  exchange(full: Full, waitFor: (ticket: number) => boolean): Buffer | null {
+  /** Takes a full one for one that nobody reads. */
+  exchange(full: Full): Buffer {
     const [oldest] = this.#resting
     this.#add(full)
-    if (!oldest || oldest.written) return takeBuffer(null)
+    if (!oldest || oldest.read) return takeBuffer(null)
     this.#resting.shift()
-    return waitFor(oldest.ticket) ? oldest.buffer : null
+    return oldest.buffer
   }
 
   throwIfFailed(): void {
     if (this.#failure) throw this.#failure
   }
 
-  /** Until the disk is through with all of them. Throws what it said. */
+  /** Until none of them is read any more. Throws what went wrong. */
   async settled(): Promise<void> {
-    await Promise.allSettled(this.#resting.map(({ written }) => written))
+    await Promise.allSettled(this.#resting.map(({ read }) => read))
     this.throwIfFailed()
   }
 
-  /** Gives them back as soon as the disk is through with each. The hash must be. */
+  /** Gives each of them back when nobody reads it any more. */
   release(): void {
-    for (const { buffer, written } of this.#resting.splice(0)) {
-      if (written) void written.catch(() => {}).then(() => giveBuffer(buffer))
-      else giveBuffer(buffer)
-    }
+    for (const { buffer, read } of this.#resting.splice(0)) giveBufferAfter(read, buffer)
   }
 
-  #add({ buffer, bytes, ticket, writing }: Full): void {
-    const resting: Resting = { buffer, ticket, written: null }
+  #add({ buffer, bytes, written, seen }: Full): void {
+    const resting: Resting = { buffer, read: null }
     this.#resting.push(resting)
-    if (!writing) return
-    this.#bytesUnderWay += bytes
-    resting.written = writing.catch((error: unknown) => {
-      throw this.#failure ??= asError(localFailure(error))
-    }).finally(() => {
-      resting.written = null
-      this.#bytesUnderWay -= bytes
+    if (written) this.#bytesUnderWay += bytes
+    const isWritten = (): void => { this.#bytesUnderWay -= bytes }
+    void written?.then(isWritten, isWritten)
+    // Both, whatever happens to one of them.
+    resting.read = Promise.allSettled([written, seen]).then((ends) => {
+      resting.read = null
+      for (const end of ends) if (end.status === 'rejected') throw this.#failure ??= asError(localFailure(end.reason))
     })
     // Who waits is told; who does not asks.
-    resting.written.catch(() => {})
+    resting.read.catch(() => {})
   }
 }

@@ -8,7 +8,7 @@ import type { Cancellation } from '../cancellation.ts'
 import { raise } from '../failure-from.ts'
 import type { Hashing } from './hashing.ts'
 import type { PartialFile } from '../files/partial-file.ts'
-import { notComputed, seen, type RunningHash } from './running-hash.ts'
+import type { RunningHash } from './running-hash.ts'
 
 const pieceBytes = 1024 * 1024
 
@@ -38,16 +38,19 @@ export class ContentHash {
   async readBack(file: PartialFile, to: number, total: number, cancellation: Cancellation): Promise<void> {
     if (this.#shown >= to) return
     const running = this.from(this.#shown, total)
-    const piece = Buffer.allocUnsafeSlow(Math.min(pieceBytes, to - this.#shown))
-    for (let before = seen; running && this.#shown < to;) {
+    // One is read while the other is hashed. Shared memory, which no thread has to be given a copy of.
+    const pieces = [sharedPiece(to - this.#shown), sharedPiece(to - this.#shown)] as const
+    let before: Promise<void> | null = null
+    for (let turn: 0 | 1 = 0; running && this.#shown < to; turn = turn === 0 ? 1 : 0) {
+      const piece = pieces[turn]
       const count = file.read(piece.subarray(0, Math.min(piece.length, to - this.#shown)), this.#shown)
       if (count === 0) raise(failure('local-file-changed', 'The temporary file is shorter than it was.'))
-      const ticket = running.update(piece.subarray(0, count))
+      const seen = running.update(piece.subarray(0, count))
       this.#shown += count
       await nextTurn()
       cancellation.throwIfCancelled()
-      if (!running.waitFor(before)) raise(notComputed)
-      before = ticket
+      await before
+      before = seen
     }
   }
 
@@ -63,4 +66,8 @@ export class ContentHash {
     this.#running = null
     this.#shown = 0
   }
+}
+
+function sharedPiece(bytes: number): Buffer {
+  return Buffer.from(new SharedArrayBuffer(Math.min(pieceBytes, bytes)))
 }

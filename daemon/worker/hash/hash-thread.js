@@ -1,10 +1,9 @@
-// The thread that `hashing.ts` starts, whose messages are described there: is shown pieces in the order in which they were sent, counts
-// them in memory that both sides share, and sends a digest when it is asked for one. JavaScript as it stands, since a
-// TypeScript loader in a clone does not reach into threads, and would be larger than all that this one needs.
+// The thread that `hashing.ts` starts, whose messages are described there: is shown pieces, says of each in order that it is through
+// with it, and sends a digest when it is asked for one. JavaScript as it stands, since a TypeScript loader in a clone does not reach
+// into threads, and would be larger than all that this one needs.
 import { createHash } from 'node:crypto'
-import { parentPort, workerData } from 'node:worker_threads'
+import { parentPort } from 'node:worker_threads'
 
-const passed = new Int32Array(workerData)
 const hashes = new Map()
 
 parentPort.on('message', ({ kind, id, algorithm, memory, from, length }) => {
@@ -12,10 +11,9 @@ parentPort.on('message', ({ kind, id, algorithm, memory, from, length }) => {
   if (kind === 'begin') hashes.set(id, createHash(algorithm))
   else if (kind === 'piece') {
     hash?.update(Buffer.from(memory, from, length))
-    Atomics.add(passed, 0, 1)
-    Atomics.notify(passed, 0)
+    parentPort.postMessage({ kind: 'seen' })
   } else {
     hashes.delete(id)
-    if (kind === 'digest') parentPort.postMessage({ id, digest: hash.digest() })
+    if (kind === 'digest') parentPort.postMessage({ kind: 'digest', id, digest: hash.digest() })
   }
 })

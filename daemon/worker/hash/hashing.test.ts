@@ -112,15 +112,25 @@ test('what one file leaves of its buffers is never overwritten by another before
   }
 })
 
+test('a thread that was ended is followed by another', { timeout: 20_000 }, async (t) => {
+  const hashing = new Hashing()
+  t.after(() => hashing.close())
+  const forgotten = hashing.begin('sha256', body.length)
+  hashing.close()
+  await assert.rejects(forgotten.digest(), /could not be computed/)
+  const later = hashing.begin('sha256', body.length)
+  assert.notEqual(later.update(body), null)
+  assert.equal((await later.digest()).toString('hex'), checksumOf(body).value)
+})
+
 test('where the thread dies, its files fail, and later ones are hashed without it', { timeout: 20_000 }, async (t) => {
   const hashing = new Hashing()
   t.after(() => hashing.close())
   const [doomed, beside] = [hashing.begin('no such algorithm', body.length), hashing.begin('sha256', body.length)]
-  doomed.update(body)
-  beside.update(body)
+  const shown = [doomed.update(body), beside.update(body)]
   await assert.rejects(beside.digest(), /could not be computed/)
-  assert.equal(beside.waitFor(beside.update(body)), false)
+  for (const seen of [...shown, beside.update(body)]) await assert.rejects(seen ?? assert.fail(), /could not be computed/)
   const later = hashing.begin('sha256', body.length)
-  assert.equal(later.waitFor(later.update(body)), true)
+  assert.equal(later.update(body), null)
   assert.equal((await later.digest()).toString('hex'), checksumOf(body).value)
 })

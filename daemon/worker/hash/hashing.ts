@@ -1,10 +1,10 @@
 // Checksums of large files, computed in a thread beside the transfers: it reads the very buffers that the sockets fill, so that a file
-// comes as fast as it can be hashed or as it can be fetched, and not as both after each other. Whoever fills buffers faster than they are
-// hashed waits, which takes no longer than hashing them here would. Small files, and all of them where there can be no thread, are
-// hashed here. The invariant: a file's pieces are seen in order, and none is overwritten before it was seen.
+// comes as fast as it can be hashed or as it can be fetched, and not as both after each other. Small files, and all of them where there
+// can be no thread, are hashed here. The invariant: a file's pieces are seen in order, and each is said to be seen when it was.
 import { Worker } from 'node:worker_threads'
+import { failure } from '../../../protocol/failures.ts'
 import { asError } from '../failure-from.ts'
-import { hashHere, notComputed, type RunningHash } from './running-hash.ts'
+import { hashHere, type RunningHash } from './running-hash.ts'
 
 /** What `hash-thread.js` is sent. */
 type ToThread =
@@ -12,15 +12,18 @@ type ToThread =
   | { readonly kind: 'piece'; readonly id: number; readonly memory: ArrayBufferLike; readonly from: number; readonly length: number }
   | { readonly kind: 'digest' | 'drop'; readonly id: number }
 
-interface FromThread {
-  readonly id: number
-  readonly digest: Uint8Array
+type FromThread =
+  /** The next piece of all that were sent. */
+  | { readonly kind: 'seen' }
+  | { readonly kind: 'digest'; readonly id: number; readonly digest: Uint8Array }
+
+interface Settle<Value> {
+  readonly resolve: (value: Value) => void
+  readonly reject: (error: Error) => void
 }
 
 /** What is smaller is hashed here before a thread has started. */
 const worthThreadBytes = 16 * 1024 * 1024
-/** A thread has a few pieces of each file before it; one that takes so long is dead. */
-const waitLimitMs = 30_000
 /** In MB. Pieces lie outside of its heap, which has next to nothing to hold. */
 const sparing = { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 16 }
 
@@ -57,26 +60,29 @@ export class Hashing {
 }
 
 class HashThread {
-  /** Pieces that the thread is through with, counted by it. */
-  readonly #passed = new Int32Array(new SharedArrayBuffer(4))
   readonly #worker: Worker
-  readonly #wanted = new Map<number, { readonly resolve: (digest: Buffer) => void; readonly reject: (error: Error) => void }>()
-  #sent = 0
+  /** Pieces that were sent, in their order. */
+  readonly #unseen: Settle<void>[] = []
+  readonly #wanted = new Map<number, Settle<Buffer>>()
   #lastId = 0
   #isDead = false
 
   constructor(onDead: () => void) {
-    this.#worker = new Worker(new URL('./hash-thread.js', import.meta.url), { workerData: this.#passed.buffer, resourceLimits: sparing, execArgv: [] })
+    this.#worker = new Worker(new URL('./hash-thread.js', import.meta.url), { resourceLimits: sparing, execArgv: [] })
     this.#worker.unref()
-    this.#worker.on('message', ({ id, digest }: FromThread) => {
-      this.#wanted.get(id)?.resolve(Buffer.from(digest))
-      this.#wanted.delete(id)
+    this.#worker.on('message', (message: FromThread) => {
+      if (message.kind === 'seen') return this.#unseen.shift()?.resolve()
+      this.#wanted.get(message.id)?.resolve(Buffer.from(message.digest))
+      this.#wanted.delete(message.id)
     })
     this.#worker.on('error', (error) => {
       console.error(error)
-      this.#isDead = true
       onDead()
-      for (const { reject } of this.#wanted.values()) reject(threadDied())
+    })
+    // Also after `close`, which nobody needs to hear of.
+    this.#worker.on('exit', () => {
+      this.#isDead = true
+      for (const { reject } of [...this.#unseen, ...this.#wanted.values()]) reject(notComputed())
     })
   }
 
@@ -85,7 +91,6 @@ class HashThread {
     this.#send({ kind: 'begin', id, algorithm })
     return {
       update: (bytes) => this.#show(id, bytes),
-      waitFor: (ticket) => this.#waitFor(ticket),
       digest: () => this.#digest(id),
       drop: () => this.#send({ kind: 'drop', id }),
     }
@@ -95,26 +100,26 @@ class HashThread {
     void this.#worker.terminate()
   }
 
-  #show(id: number, bytes: Uint8Array): number {
-    const { buffer, byteOffset, length } = bytes.buffer instanceof SharedArrayBuffer ? bytes : Uint8Array.from(bytes)
-    this.#send({ kind: 'piece', id, memory: buffer, from: byteOffset, length })
-    return ++this.#sent
-  }
-
-  #waitFor(ticket: number): boolean {
-    for (;;) {
-      const passed = Atomics.load(this.#passed, 0)
-      if (passed >= ticket) return true
-      if (this.#isDead || Atomics.wait(this.#passed, 0, passed, waitLimitMs) === 'timed-out') return false
-    }
+  #show(id: number, bytes: Uint8Array): Promise<void> {
+    const { buffer, byteOffset, length } = bytes.buffer instanceof SharedArrayBuffer ? bytes : new Uint8Array(bytes)
+    const seen = this.#answer<void>((settle) => {
+      this.#unseen.push(settle)
+      this.#send({ kind: 'piece', id, memory: buffer, from: byteOffset, length })
+    })
+    // Whoever does not wait learns it from the digest.
+    seen.catch(() => {})
+    return seen
   }
 
   #digest(id: number): Promise<Buffer> {
-    if (this.#isDead) return Promise.reject(threadDied())
-    return new Promise((resolve, reject) => {
-      this.#wanted.set(id, { resolve, reject })
+    return this.#answer((settle) => {
+      this.#wanted.set(id, settle)
       this.#send({ kind: 'digest', id })
     })
+  }
+
+  #answer<Value>(ask: (settle: Settle<Value>) => void): Promise<Value> {
+    return new Promise((resolve, reject) => this.#isDead ? reject(notComputed()) : ask({ resolve, reject }))
   }
 
   #send(message: ToThread): void {
@@ -122,6 +127,6 @@ class HashThread {
   }
 }
 
-function threadDied(): Error {
-  return asError(notComputed)
+function notComputed(): Error {
+  return asError(failure('internal-error', 'The checksum could not be computed.'))
 }
