@@ -17,7 +17,26 @@ export function listProcesses(): ReadonlySet<number> {
   return new Set(readdirSync('/proc').map(Number).filter((pid) => pid > 0))
 }
 
-export function findLeftovers(options: { readonly mark: string; readonly root: string; readonly before: ReadonlySet<number> }): Leftover[] {
+export interface Run {
+  /** In the environment of what it starts, under `markName`. */
+  readonly mark: string
+  readonly root: string
+  readonly before: ReadonlySet<number>
+}
+
+export function endLeftovers(run: Run): void {
+  for (const { pid } of findLeftovers(run)) endProcess(pid)
+}
+
+export function endProcess(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error // it ended by itself
+  }
+}
+
+export function findLeftovers(options: Run): Leftover[] {
   const found: Leftover[] = []
   for (const pid of listProcesses()) {
     if (pid === process.pid || options.before.has(pid)) continue

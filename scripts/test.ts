@@ -3,13 +3,13 @@
 // It must know nothing of what is tested. Invariant: exit 0 means that every chosen file ran a test, none failed, and nothing was
 // left behind: no process, nothing in the temporary folder that the run was given.
 import { randomUUID } from 'node:crypto'
-import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
 import { run } from 'node:test'
 import { spec } from 'node:test/reporters'
 import { parseArgs } from 'node:util'
-import { findLeftovers, type Leftover, listProcesses, markName } from './leftovers.ts'
+import { endLeftovers, endProcess, findLeftovers, type Leftover, listProcesses, markName } from './leftovers.ts'
+import { openTemporary } from './temporary-folder.ts'
 import { chooseTestFiles, NoSuchTest } from './test-files.ts'
 import { countTests, sum, type Tally } from './test-tally.ts'
 
@@ -25,6 +25,8 @@ const root = resolve(values.root)
 const lanes = 2
 const before = listProcesses()
 const mark = randomUUID()
+process.env[markName] = mark
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, giveUp)
 const temporary = openTemporary()
 
 const tally = await runFiles(filesToRun())
@@ -66,20 +68,10 @@ async function runFile(file: string): Promise<Tally> {
   return tally()
 }
 
-// Tests see a temporary folder that is empty at first, so what lies in it afterwards is theirs, whoever else runs tests meanwhile.
-function openTemporary(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'backhaul-run-'))
-  chmodSync(folder, 0o755) // workers of other users go through it
-  process.env['TMPDIR'] = folder
-  process.env[markName] = mark
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, giveUp)
-  return folder
-}
-
+// The temporary folder was empty at first, so what lies in it afterwards is the tests'.
 async function leftBehind(): Promise<string[]> {
   const processes = await waitForNoLeftovers()
-  for (const { pid } of processes) end(pid)
+  for (const { pid } of processes) endProcess(pid)
   const folders = readdirSync(temporary).filter((name) => !/^(tsx|esbuild|node-compile-cache)/.test(name))
   return [
     ...processes.map(({ pid, command }) => `process ${pid} was left behind: ${command}`),
@@ -97,14 +89,6 @@ async function waitForNoLeftovers(): Promise<Leftover[]> {
 }
 
 function giveUp(): void {
-  for (const { pid } of findLeftovers({ mark, root, before })) end(pid)
+  endLeftovers({ mark, root, before })
   process.exit(130)
-}
-
-function end(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL')
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error // it ended by itself
-  }
 }

@@ -3,8 +3,11 @@
 //   npx tsx scripts/torture.ts [--rounds 200] [--seed 1] [--only power]
 // For system calls a round is one more n at which a call is the last, or fails. Exit 0 only if nothing failed.
 import { spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { endLeftovers, listProcesses, markName } from './leftovers.ts'
+import { openTemporary } from './temporary-folder.ts'
 
 const tests = [
   'nothing-answered-is-lost-by-a-kill',
@@ -28,6 +31,11 @@ if (chosen.length === 0 || !/^[1-9]\d*$/.test(values.rounds) || !/^\d+$/.test(va
   process.exit(2)
 }
 
+const mark = randomUUID()
+const before = listProcesses()
+openTemporary()
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, giveUp)
+
 console.log(`seed ${values.seed}, ${values.rounds} rounds`)
 const failed: string[] = []
 for (const name of chosen) if (await run(name) !== 0) failed.push(name)
@@ -36,7 +44,15 @@ process.exit(failed.length === 0 ? 0 : 1)
 
 function run(name: string): Promise<number | null> {
   const file = join(root, 'daemon', 'test', `${name}.test.ts`)
-  const env = { ...process.env, BACKHAUL_TORTURE_ROUNDS: values.rounds, BACKHAUL_TORTURE_SEED: values.seed }
+  const env = { ...process.env, BACKHAUL_TORTURE_ROUNDS: values.rounds, BACKHAUL_TORTURE_SEED: values.seed, [markName]: mark }
   const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), '--test', '--test-reporter', 'spec', file], { cwd: root, env, stdio: 'inherit' })
   return new Promise((done) => { child.once('exit', (code) => done(code)) })
+}
+
+/** A test that is killed leaves its daemon, and what its daemon began to do for it. */
+function giveUp(): void {
+  endLeftovers({ mark, root, before })
+  // Whose parent has just ended.
+  endLeftovers({ mark, root, before })
+  process.exit(130)
 }
