@@ -3,7 +3,8 @@
 import type { TransferOrder } from '../link/messages.ts'
 import { openPlace, type Folders } from './files/folders.ts'
 import { refuseByRules } from './owner-rules.ts'
-import { PartialFile, refuseImpossible } from './files/partial-file.ts'
+import { refuseImpossible } from './files/own-file.ts'
+import { PartialFile } from './files/partial-file.ts'
 import { usableResumePoint } from './resume-point.ts'
 
 export function openPartial(order: TransferOrder, folders: Folders): PartialFile {

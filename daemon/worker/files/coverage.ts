@@ -54,6 +54,17 @@ export class Coverage {
     return new Coverage(this.#spans.map(([from, to]) => [from, Math.min(to, length)] as const))
   }
 
+  /** What is missing before the end. */
+  gaps(): Stretch[] {
+    const gaps: Stretch[] = []
+    let at = 0
+    for (const [from, to] of this.#spans) {
+      if (from > at) gaps.push([at, from])
+      at = to
+    }
+    return gaps
+  }
+
   /** Where the first bytes are missing; `to` is where bytes are there again, `null` where that is nowhere. */
   firstGap(): { readonly from: number; readonly to: number | null } {
     const from = this.prefix

@@ -1,7 +1,8 @@
 // Which file is ours: opened without following anything, told from every other by its number, and never one that somebody else has put there.
-import { constants, openSync, type Stats } from 'node:fs'
+import { constants, lstatSync, openSync, type Stats } from 'node:fs'
 import { failure } from '../../../protocol/failures.ts'
 import { codeOf, raise } from '../failure-from.ts'
+import type { Folder } from './folders.ts'
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDWR } = constants
 
@@ -33,4 +34,10 @@ export function openOwn(path: string): { fd: number; isNew: boolean } {
   }
   // Without waiting at a FIFO, without following a link, and without making anything.
   return { fd: openSync(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK), isNew: false }
+}
+
+/** Can a file have this local name in the end? Better asked before it was fetched. Throws what the system says of a name that is too long. */
+export function refuseImpossible(folder: Folder, name: string): void {
+  const found = lstatSync(folder.child(name), { throwIfNoEntry: false })
+  if (found?.isDirectory()) raise(failure('not-a-regular-file', 'Under the local name there is a folder.'))
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { chmodSync, existsSync, linkSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, linkSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, statfsSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, test } from 'node:test'
@@ -10,6 +10,7 @@ import { probeFiles, publishFiles, removeFiles } from './finished-files.ts'
 import { Folders, openPlace } from './folders.ts'
 import { PartialFile } from './partial-file.ts'
 
+const mebibyte = 1024 * 1024
 let folder = ''
 let folders = new Folders()
 
@@ -97,6 +98,30 @@ test('what starts anew is another file, which no resume point of the old one fit
   assert.equal(readFileSync(at('BH1.tmp'), 'utf8'), '')
   await file.checkpoint()
   await file.close()
+})
+
+test('of the space that was taken for a file only what was written stays taken, and gaps may be filled later', async (context) => {
+  if (statfsSync(folder).type !== 0xef53) return context.skip('the temporary folder is not on ext4')
+  const piece = Buffer.alloc(mebibyte, 'a')
+  const taken = (): number => statSync(at('BH1.tmp')).blocks * 512
+  let file = open()
+  file.reserve(16 * mebibyte, 16 * mebibyte)
+  file.write(piece, 0)
+  file.write(piece, 8 * mebibyte)
+  await file.checkpoint()
+  assert.ok(taken() >= 16 * mebibyte)
+  const durable = file.durableSpans.map(([from, to]): [number, number] => [from, to])
+  const known = { inode: file.inode, bytesTotal: 16 * mebibyte, durable, validator: null, modifiedAt: null }
+  await file.close()
+  assert.ok(taken() < 3 * mebibyte, `${taken()} bytes are taken`)
+  file = open(known)
+  file.reserve(16 * mebibyte, 14 * mebibyte)
+  file.write(piece, mebibyte)
+  await file.checkpoint()
+  await file.close()
+  assert.ok(taken() < 4 * mebibyte)
+  const content = readFileSync(at('BH1.tmp'))
+  assert.ok(content.equals(Buffer.concat([piece, piece, Buffer.alloc(6 * mebibyte), piece])))
 })
 
 test('a flush that began before a new start vouches for nothing after it', async () => {

@@ -1,7 +1,7 @@
 // The partial file: opened beside the local name and never through a link, written at offsets, flushed at
 // checkpoints. The invariants: only a regular file of our own with one name is ever written; what `durable` says
 // was flushed before it said so; bytes beyond it count for nothing and are written again.
-import { close, closeSync, fdatasync, fstatSync, ftruncateSync, lstatSync, readSync, statfsSync, unlinkSync, writeSync, type Stats } from 'node:fs'
+import { close, closeSync, fdatasync, fstatSync, ftruncateSync, readSync, statfsSync, unlinkSync, writeSync, type Stats } from 'node:fs'
 import { failure } from '../../../protocol/failures.ts'
 import type { ResumePoint } from '../../link/messages.ts'
 import { Coverage, type Stretch } from './coverage.ts'
@@ -10,7 +10,7 @@ import { codeOf, localFailure, raise } from '../failure-from.ts'
 import type { Folder } from './folders.ts'
 import { fileSystemOf } from './open-file.ts'
 import { inodeOf, openOwn, refuseForeign } from './own-file.ts'
-import { reserveSpace } from './reserve-space.ts'
+import { giveBackSpace, reserveSpace } from './reserve-space.ts'
 import { canSplice, spliceInto } from './splice.ts'
 
 /** A file that is larger is written past the page cache from here on; a smaller one is often wanted at once. */
@@ -202,9 +202,10 @@ export class PartialFile {
 
   /** What was taken and not used. A disk that fails at this keeps it until the next attempt. */
   #giveBack(): void {
-    if (this.#reserved <= this.#written.end) return
+    if (this.#reserved <= this.#written.bytes) return
     try {
       this.#cut()
+      for (const [from, to] of this.#written.gaps()) giveBackSpace(this.#fd, from, to)
     } catch (error) {
       if (codeOf(error) === 'unknown') throw error
     }
@@ -241,10 +242,4 @@ export class PartialFile {
     this.#isNamed = true
     this.#durable = written
   }
-}
-
-/** Can a file have this local name in the end? Better asked before it was fetched. Throws what the system says of a name that is too long. */
-export function refuseImpossible(folder: Folder, name: string): void {
-  const found = lstatSync(folder.child(name), { throwIfNoEntry: false })
-  if (found?.isDirectory()) raise(failure('not-a-regular-file', 'Under the local name there is a folder.'))
 }
