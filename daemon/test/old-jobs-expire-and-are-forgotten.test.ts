@@ -64,7 +64,8 @@ test('a clock that was set back makes no wait longer than it could have been', {
   const client = await daemon.client()
   const { job } = await client.call('job.create', { displayName: 'x', resume: true, files, options: { minimumRetryDelaySeconds: 5 } })
   await client.call('job.wait', { jobId: job.id, states: ['transient-error'] })
-  await daemon.kill9()
+  // In order: the library leaves its shared memory behind where its process is killed.
+  await daemon.stop()
   await daemon.start({ environment: {} })
   const after = await daemon.client()
   assert.equal((await after.call('job.wait', { jobId: job.id, timeoutSeconds: 20 })).job.state, 'transferred')
