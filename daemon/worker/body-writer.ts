@@ -1,9 +1,9 @@
-// Between the network and the partial file: bytes collect in a buffer of up to 1 MiB and go to the disk in one write, or
-// past it straight from the socket (`drain`). While a thread hashes one buffer, or the disk takes it, another fills; where the
-// disk or the hash falls behind, who brings the bytes is asked to wait (`behind`). Counts, hashes and bounds on the way. The invariant: bytes
-// are handed to the file in order, once, at `offset`, and never more than `limit` of them. What goes through the page cache is written here and
-// now: that is copying, for which the thread pool costs more than it saves. A small file that comes in one piece goes to the disk
-// from where it is.
+// Between the network and the partial file: bytes collect in a buffer of up to 1 MiB and go to the disk in one write, or past it
+// straight from the socket (`drain`). While the disk takes one buffer, or a thread hashes it, another fills; where these fall
+// behind, who brings the bytes is asked to wait (`behind`). Counts, hashes and bounds on the way. The invariant: bytes are handed
+// to the file in order, once, at `offset`, and never more than `limit` of them. What goes through the page cache is written here
+// and now: that is copying, for which the thread pool costs more than it saves. A small file that comes in one piece goes to the
+// disk from where it is.
 import { failure } from '../../protocol/failures.ts'
 import { giveBufferAfter, largestBuffer, RestingBuffers, takeBuffer } from './buffers.ts'
 import { blockBytes } from './files/direct-writes.ts'
