@@ -55,7 +55,7 @@ export class Wire {
 
   private constructor(open: (onread: OnRead) => Socket, secure: boolean) {
     this.#pace = secure ? null : new ReadPace()
-    this.#socket = open({ buffer: () => this.#nextBuffer(), callback: (count, bytes) => this.#received(count, bytes) && !this.#isHeld() })
+    this.#socket = open({ buffer: () => this.#nextBuffer(), callback: (count, bytes) => this.#received(count, bytes) && !this.#waitIfHeld() })
   }
 
   /** Connects unless it is cancelled; rejects with what the system or TLS says, or why it was cancelled. */
@@ -225,7 +225,8 @@ export class Wire {
     return false
   }
 
-  #isHeld(): boolean {
+  /** Was it asked to read no more? Then it goes on when that is over. */
+  #waitIfHeld(): boolean {
     const until = this.#held
     this.#held = null
     void until?.then(() => this.#socket.resume())
