@@ -19,6 +19,7 @@ import { Connections } from './broker/rpc/connections.ts'
 import { Dispatch } from './broker/rpc/dispatch.ts'
 import { listen } from './broker/rpc/listener.ts'
 import { Scheduler } from './broker/scheduler.ts'
+import { ServiceTime } from './broker/service-time.ts'
 import { LevelStore } from './broker/store/level-store.ts'
 import { load } from './broker/store/load.ts'
 import * as records from './broker/store/records.ts'
@@ -68,8 +69,9 @@ async function furnish({ at, configuration, activatedFd, log, workerProgram }: A
   const stored = await load(store, log)
   const loaded = { ...stored, jobs: stored.jobs.map((job) => secrets.unseal(job, log)) }
   const history = new History(store)
+  const served = new ServiceTime({ before: loaded.served, log, write: (ms) => store.commit([records.servedOperation(ms)]) })
   const queue = new Queue({
-    ...loaded, limits: () => configuration().limits, newId: randomUUID,
+    ...loaded, served: () => served.now(), limits: () => configuration().limits, newId: randomUUID,
     store: {
       ...records, commit: (operations) => store.commit(operations), findToken: (ownerId, token) => history.findToken(ownerId, token),
       jobOperations: (before, after) => records.jobOperations(before, secrets.seal(after)),
@@ -80,10 +82,10 @@ async function furnish({ at, configuration, activatedFd, log, workerProgram }: A
   const policies = new Policies({ tables: () => configuration().policy, limits: () => configuration().limits, groupIdOf, log })
   await policies.load()
   const live = new LiveProgress()
-  const clocks = new JobClocks()
+  const clocks = new JobClocks(() => served.now())
   const waiters = new Waiters()
   const startedAt = now()
-  for (const job of queue.all()) clocks.load(job, startedAt)
+  for (const job of queue.all()) clocks.load(job)
   queue.onCommitted((committed) => clocks.take(committed))
 
   const workers = new WorkerPool({
@@ -112,9 +114,11 @@ async function furnish({ at, configuration, activatedFd, log, workerProgram }: A
   })
   queue.onCommitted((committed) => waiters.take(committed))
   const views = new Views({ queue, live, whyWaiting: (job) => scheduler.whyWaiting(job) })
-  const expiry = new Expiry({ queue, clocks, log, inactivityDays: () => configuration().jobs.inactivityDays })
+  const expiry = new Expiry({
+    queue, clocks, log, upMs: () => served.upMs(), inactivityDays: () => configuration().jobs.inactivityDays,
+  })
   const retention = new Retention({
-    queue, history, log,
+    queue, history, log, served: () => served.now(),
     historyDays: () => configuration().jobs.historyDays, historyJobsPerUser: () => configuration().jobs.historyJobsPerUser,
   })
   for (const job of queue.all()) if (job.cleaning) void ending.remove(job.id)
@@ -160,6 +164,7 @@ async function furnish({ at, configuration, activatedFd, log, workerProgram }: A
       await notifier.close()
       await connections.close()
       await workers.close()
+      await served.close()
       await store.close()
     },
   }

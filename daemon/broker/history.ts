@@ -24,7 +24,10 @@ const jobsAtOnce = 25
 export interface Ended {
   readonly id: string
   readonly ownerId: string
-  readonly at: number
+  /** When it ended, in the time that the service has seen pass. */
+  readonly servedAt: number
+  /** Names it to `forget`. */
+  readonly key: string
 }
 
 export class History {
@@ -73,24 +76,22 @@ export class History {
 
   /** Every job that ended, owner by owner, those that ended first come first. */
   async *all(): AsyncIterable<Ended> {
-    for await (const [key] of this.#store.read(within('h/'))) {
-      const [, ownerId = '', endedAt = '', id = ''] = key.split('/')
-      yield { id, ownerId, at: Number(endedAt.split('-')[0]) }
+    for await (const [key, servedAt] of this.#store.read(within('h/'))) {
+      const [, ownerId = '', , id = ''] = key.split('/')
+      yield { id, ownerId, servedAt: Number(servedAt), key }
     }
   }
 
-  /** Forgets the jobs of an owner that ended first. No two of these may run at a time. */
+  /** Forgets the jobs of an owner that ended first. No two of these, nor of `forget`, may run at a time. */
   async forgetOldest(ownerId: string, count: number): Promise<void> {
-    let keys: string[] = []
-    let left = count
-    for await (const [key] of this.#store.read(within(`h/${ownerId}/`))) {
-      if (left-- === 0) break
-      keys.push(key)
-      if (keys.length < jobsAtOnce) continue
-      await this.#forget(keys)
-      keys = []
-    }
-    await this.#forget(keys)
+    const keys: string[] = []
+    for await (const [key] of this.#store.read({ ...within(`h/${ownerId}/`), limit: count })) keys.push(key)
+    await this.forget(keys)
+  }
+
+  /** Forgets these jobs that ended. */
+  async forget(keys: readonly string[]): Promise<void> {
+    for (let from = 0; from < keys.length; from += jobsAtOnce) await this.#forget(keys.slice(from, from + jobsAtOnce))
   }
 
   async #forget(keys: readonly string[]): Promise<void> {
@@ -103,13 +104,15 @@ export class History {
     await batch.end()
   }
 
-  /** Forgets the events of before an instant, except those of jobs that are still there. */
+  /** Forgets the events of before an instant that nobody knows the job of any more: neither the queue nor the history. */
   async forgetEvents(before: number, isLive: (jobId: string) => boolean): Promise<void> {
     const batch = this.#batch()
     for await (const [, text] of this.#store.read(within('e/'))) {
-      const event = decodeEvent(text)
-      if (event.at >= before) break
-      if (!isLive(event.jobId)) await batch.add(forgetEventOperations(event.jobId, event.sequence))
+      const { at, jobId, sequence } = decodeEvent(text)
+      if (at >= before) break
+      // The clock may be wrong: the job decides, not the instant, which only saves asking for all of them.
+      if (isLive(jobId) || await this.#store.get(endedKey(jobId)) !== null) continue
+      await batch.add(forgetEventOperations(jobId, sequence))
     }
     await batch.end()
   }

@@ -1,27 +1,32 @@
-// Since when is a job moving, in trouble, untouched? On the monotonic clock; at the start the recorded wall times count.
+// Since when is a job moving, in trouble, untouched? On the monotonic clock; across a restart the time that the service has
+// seen pass counts, since a wall clock that was wrong once would make every job old.
 import type { JobRecord } from '../core/job.ts'
-import { remainingMs } from '../core/recovery.ts'
 import { isMoving } from '../core/transitions.ts'
 import { monotonic } from './clock.ts'
 import type { Committed } from './queue.ts'
-
-const ageLimitMs = 100 * 365 * 86_400_000
 
 export class JobClocks {
   readonly #movingSince = new Map<string, number>()
   readonly #troubledSince = new Map<string, number>()
   readonly #touchedAt = new Map<string, number>()
 
-  load(job: JobRecord, now: number): void {
-    const ago = (at: number): number => monotonic() - remainingMs(now, at, ageLimitMs)
-    this.#touchedAt.set(job.id, ago(job.modifiedAt))
+  /** The time that the service has seen pass until now. */
+  readonly served: () => number
+
+  constructor(served: () => number) {
+    this.served = served
+  }
+
+  load(job: JobRecord): void {
+    const ago = (at: number): number => monotonic() - Math.max(0, this.served() - at)
+    this.#touchedAt.set(job.id, ago(job.servedAt))
     if (job.troubledSince !== null) this.#troubledSince.set(job.id, ago(job.troubledSince))
   }
 
   take({ before, after }: Committed): void {
     const { id } = after
     if (after.endedAt !== null) return this.forget(id)
-    this.#touchedAt.set(id, monotonic())
+    if (after.warnedAt === null) this.#touchedAt.set(id, monotonic())
     if (!isMoving(after.state)) this.#movingSince.delete(id)
     else if (!before || !isMoving(before.state)) this.#movingSince.set(id, monotonic())
     if (after.troubledSince === null) this.#troubledSince.delete(id)

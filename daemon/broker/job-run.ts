@@ -106,7 +106,7 @@ export class JobRun {
     const { clocks } = this.#around
     this.#update((job) => {
       const next = failJob(job, found, {
-        fileIndex, now: now(), troubledForMs: clocks.troubledForMs(this.jobId), spentMs: clocks.spentMs(this.jobId),
+        fileIndex, now: now(), served: clocks.served(), troubledForMs: clocks.troubledForMs(this.jobId), spentMs: clocks.spentMs(this.jobId),
       })
       return { job: next?.job ?? job, events: next?.events ?? [], durable: true }
     })
@@ -167,7 +167,7 @@ export class JobRun {
     live.set(this.jobId, index, bytes)
     clocks.touch(this.jobId)
     // A new byte ends the trouble, and the no-progress timeout with it.
-    if (this.#around.job(this.jobId)?.troubledSince) this.#update((job) => ({ job: { ...job, troubledSince: null }, events: [], durable: false }))
+    if ((this.#around.job(this.jobId)?.troubledSince ?? null) !== null) this.#update((job) => ({ job: { ...job, troubledSince: null }, events: [], durable: false }))
   }
 
   #fileDone(index: number, resumePoint: ResumePoint): void {

@@ -12,6 +12,7 @@ import { now } from './clock.ts'
 import { JobCounts } from './job-counts.ts'
 import { JobIndex } from './job-index.ts'
 import { Sequence } from './sequence.ts'
+import type { QueueStore } from './queue-store.ts'
 import type { Operation } from './store/store.ts'
 
 export interface Change {
@@ -20,6 +21,8 @@ export interface Change {
   readonly effects?: readonly Effect[]
   /** `false`: only the memory needs to know. */
   readonly durable?: boolean
+  /** Its owner is told that nothing happens: that does not count as a touch. */
+  readonly isWarning?: boolean
 }
 
 /** `limits`: the owner's own, where a policy gives him others. */
@@ -35,21 +38,12 @@ export interface Committed {
   readonly modified: boolean
 }
 
-/** What the queue needs of the store: it makes the operations, the store only writes them. */
-export interface QueueStore {
-  commit(operations: readonly Operation[]): Promise<void>
-  jobOperations(before: JobRecord | null, after: JobRecord): Operation[]
-  eventOperations(event: StoredEvent): Operation[]
-  acknowledgeOperation(sequence: number): Operation
-  sequenceOperation(reservedUpTo: number): Operation
-  /** The id of the job that the token made, where it has ended and is in the history. */
-  findToken(ownerId: string, token: string): Promise<string | null>
-}
-
 export interface QueueStart {
   readonly store: QueueStore
   readonly limits: () => Limits
   readonly newId: () => string
+  /** The time that the service has seen pass. */
+  readonly served: () => number
   readonly jobs: readonly JobRecord[]
   readonly unacknowledged: readonly StoredEvent[]
   /** Every sequence number given before the start is at most this. */
@@ -60,6 +54,7 @@ export class Queue {
   readonly #store: QueueStore
   readonly #limits: () => Limits
   readonly #newId: () => string
+  readonly #served: () => number
   readonly #jobs = new JobIndex()
   readonly #lanes = new Map<string, Promise<unknown>>()
   readonly #tokens = new Map<string, Promise<string> | string>()
@@ -73,6 +68,7 @@ export class Queue {
     this.#store = start.store
     this.#limits = start.limits
     this.#newId = start.newId
+    this.#served = start.served
     this.#sequence = new Sequence(start.sequence)
     for (const stored of start.jobs) {
       const job = recover(stored)
@@ -179,8 +175,10 @@ export class Queue {
     const stored = (change.durable === false ? [] : change.events ?? [])
       .filter((event) => isStored(change.job, event)).map((event) => this.#stamp(change.job, event))
     const told = stored.find(({ kind }) => kind === 'transferred' || kind === 'error')
+    const touched: JobRecord = change.isWarning
+      ? { ...change.job, warnedAt: this.#served() } : { ...change.job, servedAt: this.#served(), warnedAt: null }
     const after: JobRecord = told && (told.kind === 'transferred' || told.kind === 'error')
-      ? { ...change.job, stateEvent: { kind: told.kind, deliveryId: told.deliveryId, sequence: told.sequence } } : change.job
+      ? { ...touched, stateEvent: { kind: told.kind, deliveryId: told.deliveryId, sequence: told.sequence } } : touched
     const obsolete = hasEnded(after.state) ? this.unacknowledgedOf(after.id) : []
     if (change.durable !== false) {
       this.#refuseWhenClosed()

@@ -14,6 +14,8 @@ export interface RetentionOptions {
   readonly history: History
   readonly historyDays: () => number
   readonly historyJobsPerUser: () => number
+  /** The time that the service has seen pass. */
+  readonly served: () => number
   readonly log: Log
 }
 
@@ -98,23 +100,26 @@ export class Retention {
   async #lookAtAll(): Promise<void> {
     const { queue, history, historyDays } = this.#options
     this.#due.set('all', dayMs)
-    const before = now() - historyDays() * dayMs
-    const expired = await this.#countAll(before)
-    for (const [ownerId, count] of expired) await this.#forgetJobs(ownerId, count)
+    const keptMs = historyDays() * dayMs
+    const expired = await this.#countAll(this.#options.served() - keptMs)
+    for (const [ownerId, keys] of expired) await this.#forgetJobs(ownerId, keys.length, () => history.forget(keys))
     await this.#forgetSurplus()
-    await history.forgetEvents(before, (jobId) => queue.get(jobId) !== null)
+    await history.forgetEvents(now() - keptMs, (jobId) => queue.get(jobId) !== null)
+    this.#options.log.debug({}, 'the history was looked through')
   }
 
-  /** Counts the ended jobs of each owner, and gives back how many of them ended before an instant. */
-  async #countAll(before: number): Promise<ReadonlyMap<string, number>> {
+  /** Counts the ended jobs of each owner, and gives back which of them ended before an instant. */
+  async #countAll(before: number): Promise<ReadonlyMap<string, readonly string[]>> {
     const kept = new Map<string, number>()
-    const expired = new Map<string, number>()
+    const expired = new Map<string, string[]>()
     const meanwhile = this.#meanwhile = new Map<string, string>()
-    for await (const { id, ownerId, at } of this.#options.history.all()) {
+    for await (const { id, ownerId, servedAt, key } of this.#options.history.all()) {
       // It was on disk before the look began, and we heard of it afterwards.
       meanwhile.delete(id)
       this.#add(kept, ownerId, 1)
-      if (at < before) this.#add(expired, ownerId, 1)
+      if (servedAt >= before) continue
+      const keys = expired.get(ownerId) ?? []
+      if (keys.push(key) === 1) expired.set(ownerId, keys)
     }
     for (const ownerId of meanwhile.values()) this.#add(kept, ownerId, 1)
     this.#meanwhile = null
@@ -124,7 +129,10 @@ export class Retention {
 
   async #forgetSurplus(): Promise<void> {
     const { queue, history, historyJobsPerUser } = this.#options
-    for (const [ownerId, count] of [...this.#kept ?? []]) await this.#forgetJobs(ownerId, count - historyJobsPerUser())
+    for (const [ownerId, count] of [...this.#kept ?? []]) {
+      const surplus = count - historyJobsPerUser()
+      await this.#forgetJobs(ownerId, surplus, () => history.forgetOldest(ownerId, surplus))
+    }
     for (const [jobId, stored] of [...this.#stored]) {
       if (stored <= eventsPerJob) continue
       this.#stored.set(jobId, 0)
@@ -132,9 +140,9 @@ export class Retention {
     }
   }
 
-  async #forgetJobs(ownerId: string, count: number): Promise<void> {
+  async #forgetJobs(ownerId: string, count: number, forget: () => Promise<void>): Promise<void> {
     if (count <= 0) return
-    await this.#options.history.forgetOldest(ownerId, count)
+    await forget()
     if (this.#kept) this.#add(this.#kept, ownerId, -count)
     this.#options.log.info({ owner: ownerId, jobs: count }, 'ended jobs were forgotten')
   }

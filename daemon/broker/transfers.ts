@@ -116,7 +116,7 @@ export class Transfers {
     const { clocks } = this.#options
     const found = failure('worker-unavailable', 'No process could be started to move the files of this owner.')
     await this.#insist(jobId, (job) => failJob(job, found, {
-      fileIndex: null, now: now(), troubledForMs: clocks.troubledForMs(jobId), spentMs: clocks.spentMs(jobId),
+      fileIndex: null, now: now(), served: clocks.served(), troubledForMs: clocks.troubledForMs(jobId), spentMs: clocks.spentMs(jobId),
     }))
   }
 

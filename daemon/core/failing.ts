@@ -7,6 +7,7 @@ import { transition, type Transition } from './transitions.ts'
 export interface FailedAt {
   readonly fileIndex: number | null
   readonly now: number
+  readonly served: number
   /** How long the job's trouble has lasted, and how long it moved since its record was written; monotonic. */
   readonly troubledForMs: number
   readonly spentMs: number

@@ -57,7 +57,11 @@ export interface JobRecord {
   readonly endedAt: number | null
   readonly error: JobError | null
   readonly errorCount: number
-  /** The first transient error since the last new byte; the no-progress timeout counts from here. */
+  /** When somebody touched it last, or when it last made recorded progress, in the time that the service has seen pass. */
+  readonly servedAt: number
+  /** When its owner was warned that it is about to be given up, in the same time. */
+  readonly warnedAt: number | null
+  /** The first transient error since the last new byte, in the same time; the no-progress timeout counts from here. */
   readonly troubledSince: number | null
   /** Time in connecting and transferring since the last resume, as far as it was recorded. */
   readonly busyMs: number
@@ -94,7 +98,7 @@ export function newJob(from: NewJob): JobRecord {
     id, number, type, displayName, description, application, owner, exempt, clientToken, priority,
     state: 'suspended',
     createdAt: now, modifiedAt: now, transferredAt: null, endedAt: null,
-    error: null, errorCount: 0, troubledSince: null, busyMs: 0,
+    error: null, errorCount: 0, servedAt: 0, warnedAt: null, troubledSince: null, busyMs: 0,
     options: mergeOptions(defaultOptions, from.options),
     files: newFiles(from.files, 0),
     stateEvent: null,

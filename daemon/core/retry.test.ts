@@ -26,7 +26,7 @@ test('a status passes by itself or needs somebody to act', () => {
 function judged(options: Partial<JobOptions>, more: { retryAfterMs?: number; troubledSince?: number; troubledForMs?: number; code?: FailureCode } = {}): ReturnType<typeof judgeFailure> {
   return judgeFailure({
     failure: failure(more.code ?? 'cannot-connect', 'x', { retryAfterMs: more.retryAfterMs ?? null }), fileIndex: 2, options: { ...defaultOptions, ...options },
-    troubledSince: more.troubledSince ?? null, troubledForMs: more.troubledForMs ?? 0, now: 1_000_000,
+    troubledSince: more.troubledSince ?? null, troubledForMs: more.troubledForMs ?? 0, now: 1_000_000, served: 7000,
   })
 }
 
@@ -50,7 +50,7 @@ test('with a no-progress timeout of 0, or shorter than the delay, every failure 
 })
 
 test('trouble that has lasted for the timeout is fatal, and begins once', () => {
-  assert.equal(judged({}).troubledSince, 1_000_000)
+  assert.equal(judged({}).troubledSince, 7000)
   assert.equal(judged({}, { troubledSince: 5, troubledForMs: 1000 }).troubledSince, 5)
   const stuck = judged({}, { troubledSince: 5, troubledForMs: 1_209_600_000 })
   assert.deepEqual([stuck.error.code, stuck.error.context, stuck.error.fatal, stuck.retryInMs], ['no-progress', 'queue-manager', true, null])

@@ -74,6 +74,8 @@ export function judgeFailure(at: {
   /** How long that trouble has lasted, on the monotonic clock. */
   readonly troubledForMs: number
   readonly now: number
+  /** The same instant in the time that the service has seen pass. */
+  readonly served: number
 }): Verdict {
   const { failure, options, now } = at
   const delayMs = Math.max(options.minimumRetryDelaySeconds * 1000, failure.retryAfterMs ?? 0)
@@ -85,7 +87,7 @@ export function judgeFailure(at: {
     return { error: errorOf(stuck, at.fileIndex, now, null), troubledSince: null, retryInMs: null }
   }
   // A longer Retry-After may lie beyond the no-progress timeout, which then ends the waiting; no attempt comes earlier.
-  return { error: errorOf(failure, at.fileIndex, now, now + delayMs), troubledSince: at.troubledSince ?? now, retryInMs: delayMs }
+  return { error: errorOf(failure, at.fileIndex, now, now + delayMs), troubledSince: at.troubledSince ?? at.served, retryInMs: delayMs }
 }
 
 function errorOf(failure: Failure, fileIndex: number | null, now: number, retryAt: number | null): JobError {

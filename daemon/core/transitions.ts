@@ -50,6 +50,12 @@ export interface Transition {
 /** A state to go to; `stay`: succeeds and changes nothing; `refuse`: the call is not legal here. */
 type Cell = JobState | 'stay' | 'refuse'
 
+/** Nobody completes what waits for it: its owner is told once more, before the download is given up. */
+export function warned(job: JobRecord): Transition {
+  const of = (kind: NewEvent['kind']): NewEvent => ({ kind, fileIndex: null, error: null })
+  return { job, events: [of('state'), of('transferred')], effects: [] }
+}
+
 const ended = {
   'resume': 'refuse', 'suspend': 'refuse', 'cancel': 'refuse', 'files-added': 'refuse', 'published': 'refuse',
   'slot-given': 'stay', 'slot-taken': 'stay', 'connected': 'stay', 'all-done': 'stay',

@@ -6,7 +6,7 @@
 //   e/<sequence>              every stored event               o/<sequence>       an event nobody acknowledged yet
 //   i/<job>/<sequence>        which of the stored events are a job's
 //   x/<job>                   a job that ended, whole          h/<owner>/<ended>/<job>   the order of those
-export const metaKey = { schema: 'm/schema', commit: 'm/commit', sequence: 'm/sequence' } as const
+export const metaKey = { schema: 'm/schema', commit: 'm/commit', sequence: 'm/sequence', served: 'm/served' } as const
 
 export const jobKey = (id: string): string => `j/${id}`
 export const filesKey = (id: string): string => `f/${id}`

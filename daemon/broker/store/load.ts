@@ -22,6 +22,8 @@ export interface Loaded {
   readonly unacknowledged: readonly StoredEvent[]
   /** Every sequence number given so far is at most this. */
   readonly sequence: number
+  /** How much time the service had seen pass; at least as much as any job knows of. */
+  readonly served: number
 }
 
 /** @throws StoreUnusable where the store is damaged and repairing it does not help */
@@ -52,7 +54,12 @@ async function loadAll(store: Store, log: Log): Promise<Loaded> {
   }
   for (const id of heads.keys()) if (!ended.has(id)) log.error({ jobId: id }, 'a job was lost: its files are not in the queue any more')
   jobs.sort((a, b) => a.number - b.number)
-  return { jobs, unacknowledged: await loadUnacknowledged(store, log), sequence: await loadSequence(store) }
+  const served = jobs.reduce((most, { servedAt }) => Math.max(most, servedAt), await loadServed(store))
+  return { jobs, unacknowledged: await loadUnacknowledged(store, log), sequence: await loadSequence(store), served }
+}
+
+async function loadServed(store: Store): Promise<number> {
+  return Number((await store.get(metaKey.served)) ?? 0)
 }
 
 /** The end of the reserved block; where that is lost, the numbers of what is there stand for it. */

@@ -15,6 +15,8 @@ type Head = Omit<JobRecord, 'files'>
 /** Raises the text of a record from the schema before to the next one; index 0 raises schema 1 to 2. */
 const upgrades: readonly ((record: Record<string, unknown>) => Record<string, unknown>)[] = []
 
+const uncounted = { servedAt: 0, warnedAt: null }
+
 function encode(record: object): string {
   return JSON.stringify({ v: schemaVersion, ...record })
 }
@@ -55,7 +57,7 @@ function historyOperations(before: JobRecord | null, after: JobRecord): Operatio
   return [
     del(jobKey(after.id)), del(filesKey(after.id)), ...(before?.files ?? []).map(({ index }) => del(progressKey(after.id, index))),
     put(endedKey(after.id), encode(bare)),
-    put(historyKey(after.owner.id, after.endedAt ?? 0, after.number, after.id), ''),
+    put(historyKey(after.owner.id, after.endedAt ?? 0, after.number, after.id), String(after.servedAt)),
   ]
 }
 
@@ -83,6 +85,10 @@ export function sequenceOperation(reservedUpTo: number): Operation {
   return put(metaKey.sequence, String(reservedUpTo))
 }
 
+export function servedOperation(servedMs: number): Operation {
+  return put(metaKey.served, String(servedMs))
+}
+
 export function decodeEvent(text: string): StoredEvent {
   return decode<StoredEvent>(text)
 }
@@ -91,8 +97,9 @@ export function decodeEnded(text: string): JobRecord {
   return decode<JobRecord>(text)
 }
 
+/** Where a record is older than the count of the service's time, that count begins with it. */
 export function decodeHead(text: string): Head {
-  return decode<Head>(text)
+  return { ...uncounted, ...decode<Head>(text) }
 }
 
 export function decodeProgress(text: string): FileProgress {
