@@ -21,6 +21,7 @@ export const failureContexts = {
   'file-too-large': 'local-file',
   'too-many-open-files': 'local-file',
   'local-file-changed': 'local-file',
+  'volume-changed': 'local-file',
   'local-file-error': 'local-file',
   // remote-file: what the server said about the file
   'http-error': 'remote-file',

@@ -19,6 +19,7 @@ export interface ResumePoint {
   readonly durable: readonly (readonly [number, number])[]
   readonly validator: { readonly etag: string | null; readonly lastModified: string | null } | null
   readonly modifiedAt: number | null
+  readonly place?: { readonly boot: string; readonly device: string; readonly folder: string } | undefined
 }
 
 export interface FileRecord {

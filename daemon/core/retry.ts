@@ -18,6 +18,8 @@ export const classOfFailure = {
   // The descriptors of this process, not the owner's disk: it passes when other transfers end.
   'too-many-open-files': 'transient',
   'local-file-changed': 'fatal',
+  // The drive must come back, and somebody must say so.
+  'volume-changed': 'fatal',
   'local-file-error': 'fatal',
   'http-error': 'by-status',
   'invalid-remote-name': 'fatal',

@@ -18,7 +18,8 @@ export type Validator = z.infer<typeof validatorSchema>
 /**
  * Where a file may go on. The broker stores it as it came and hands it back; only the worker reads it.
  * `durable` are the spans of the partial file known to be flushed, as [from, to) pairs in ascending order.
- * `inode` (device, number and, where it is known, time of birth) lets a worker tell a file that it already published from an older one of the same name.
+ * `inode` (number and, where it is known, time of birth) lets a worker tell a file that it already published from an older one of the same name.
+ * `place` says on which file system and in which folder the partial file was; left out of files that are done.
  */
 export const resumePointSchema = z.strictObject({
   inode: z.string().max(64),
@@ -27,6 +28,7 @@ export const resumePointSchema = z.strictObject({
   validator: validatorSchema.nullable(),
   /** The server's Last-Modified, which the published file gets as its modification time. */
   modifiedAt: z.int().nullable(),
+  place: z.strictObject({ boot: z.string().max(64), device: z.string().max(24), folder: z.string().max(64) }).optional(),
 })
 export type ResumePoint = z.infer<typeof resumePointSchema>
 

@@ -8,6 +8,7 @@ import { localFailure } from './failure-from.ts'
 import type { Folders } from './files/folders.ts'
 import type { Hashing } from './hash/hashing.ts'
 import { Receiving } from './receiving.ts'
+import { finalPointOf } from './resume-point.ts'
 
 /** Flushing goes on beside receiving, one flush after another: the disk then never has much to catch up with at the end. */
 const checkpointBytes = 16 * 1024 * 1024
@@ -60,7 +61,7 @@ export class Download {
       this.#isReceiving = false
       report('transfer.received', { transferId, bytesTotal: this.#receiving.received })
       await this.#receiving.file?.checkpoint()
-      report('transfer.done', { transferId, resumePoint: this.#receiving.resumePoint() })
+      report('transfer.done', { transferId, resumePoint: finalPointOf(this.#receiving.resumePoint()) })
     } catch (error) {
       const trouble = error === stopped ? null : localFailure(error)
       if (trouble?.code === 'internal-error') console.error(error)

@@ -2,6 +2,7 @@
 // file is still the one they came from. Pure.
 import type { ResumePoint, TransferOrder, Validator } from '../link/messages.ts'
 import type { PartialFile } from './files/partial-file.ts'
+import { noteOf } from './files/volume.ts'
 import { mayResume } from './http/response.ts'
 import { localTotal, type Span } from './spans.ts'
 
@@ -32,7 +33,12 @@ export function usableResumePoint({ resumePoint, http }: TransferOrder): ResumeP
 /** What a resume point has room for; what is beyond would be fetched again. */
 const mostSpans = 256
 
-export function resumePointOf(file: Pick<PartialFile, 'inode' | 'durableSpans'>, spans: readonly Span[], remote: Remote): ResumePoint {
+export function resumePointOf(file: Pick<PartialFile, 'inode' | 'durableSpans' | 'folder'>, spans: readonly Span[], remote: Remote): ResumePoint {
   const durable = file.durableSpans.slice(0, mostSpans).map(([from, to]): [number, number] => [from, to])
-  return { inode: file.inode, durable, ...remote, bytesTotal: localTotal(spans, remote.bytesTotal) }
+  return { inode: file.inode, durable, ...remote, bytesTotal: localTotal(spans, remote.bytesTotal), place: noteOf(file.folder) }
+}
+
+/** Of a file that is done: it goes on nowhere, and there may be very many of them. */
+export function finalPointOf({ inode, bytesTotal, durable, validator, modifiedAt }: ResumePoint): ResumePoint {
+  return { inode, bytesTotal, durable, validator, modifiedAt }
 }

@@ -6,7 +6,8 @@ import { failure, type Failure } from '../../../protocol/failures.ts'
 import type { LocalFile } from '../../link/messages.ts'
 import { codeOf, localFailure, raise } from '../failure-from.ts'
 import { openPlace, type Folder, type Folders, type Place } from './folders.ts'
-import { inodeOf, isOwn } from './own-file.ts'
+import { isSame, isSameOpen } from './identity.ts'
+import { isOwn, refuseImpossible } from './own-file.ts'
 
 type Outcomes = (Failure | null)[]
 
@@ -58,21 +59,25 @@ async function eachThenSync(folders: Folders, files: readonly LocalFile[], act: 
 }
 
 function publishFile({ folder, name }: Place, file: LocalFile): void {
-  const inode = file.resumePoint?.inode ?? null
+  const inode = file.resumePoint?.inode ?? ''
   const fd = openIfThere(folder.child(file.temporaryName))
   if (fd === null) {
-    if (inodeAt(folder, name) === inode && inode !== null) return
-    raise(failure('local-file-changed', 'The temporary file is gone.'))
+    const published = statsIfThere(folder.child(name))
+    if (published?.isFile() && isSame(inode, published)) return
+    raise(failure('local-file-changed', 'The partial file is not in its folder. If it lies on a drive, mount that, then complete the job again.'))
   }
   try {
     const stats = fstatSync(fd)
-    const isSame = inodeOf(stats) === inode && isOwn(stats, true) && stats.nlink === 1
-    if (!isSame || stats.size !== file.resumePoint?.bytesTotal) raise(failure('local-file-changed', 'The temporary file is not the one that was downloaded.'))
+    const isWhole = stats.size === file.resumePoint?.bytesTotal
+    const isOurs = isWhole && isSameOpen(inode, stats, fd, isWhole) && isOwn(stats, true) && stats.nlink === 1
+    if (!isOurs) raise(failure('local-file-changed', 'The temporary file is not the one that was downloaded.'))
+    refuseImpossible(folder, name)
     fchmodSync(fd, publishedMode)
     const modifiedAt = file.resumePoint?.modifiedAt ?? null
     if (modifiedAt !== null) futimesSync(fd, Date.now() / 1000, modifiedAt / 1000)
     renameSync(folder.child(file.temporaryName), folder.child(name))
-    if (inodeAt(folder, name) !== inode) raise(failure('local-file-changed', 'The temporary file was exchanged while it was published.'))
+    const published = statsIfThere(folder.child(name))
+    if (published?.ino !== stats.ino || published.dev !== stats.dev) raise(failure('local-file-changed', 'The temporary file was exchanged while it was published.'))
   } finally {
     closeSync(fd)
   }
@@ -82,7 +87,7 @@ function removeFile({ folder }: Place, file: LocalFile): void {
   const path = folder.child(file.temporaryName)
   const stats = statsIfThere(path)
   if (stats === null) return
-  if (!isOwn(stats, inodeOf(stats) === file.resumePoint?.inode)) {
+  if (!isOwn(stats, isSame(file.resumePoint?.inode ?? '', stats))) {
     raise(failure('not-a-regular-file', 'In place of the temporary file there is something that is not ours.'))
   }
   unlinkSync(path)
@@ -121,9 +126,4 @@ function openIfThere(path: string): number | null {
 
 function statsIfThere(path: string): Stats | null {
   return lstatSync(path, { throwIfNoEntry: false }) ?? null
-}
-
-function inodeAt(folder: Folder, name: string): string | null {
-  const stats = statsIfThere(folder.child(name))
-  return stats?.isFile() ? inodeOf(stats) : null
 }

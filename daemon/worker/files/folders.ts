@@ -5,6 +5,7 @@ import { basename, dirname } from 'node:path'
 import { failure } from '../../../protocol/failures.ts'
 import { childPath } from './child-path.ts'
 import { codeOf, raise } from '../failure-from.ts'
+import { identityOf } from './identity.ts'
 import { openFolder } from './open-folder.ts'
 
 const keptOpen = 32
@@ -68,6 +69,8 @@ export class Folder {
   readonly fd: number
   readonly dev: number
   readonly ino: number
+  /** Which folder it is, also when its disk comes back as another device. */
+  readonly identity: string
   #users = 1
   #running: Promise<void> | null = null
   #next: Promise<void> | null = null
@@ -75,9 +78,10 @@ export class Folder {
   constructor(path: string) {
     this.path = path
     this.fd = openFolder(path)
-    const { dev, ino } = fstatSync(this.fd)
-    this.dev = dev
-    this.ino = ino
+    const stats = fstatSync(this.fd)
+    this.dev = stats.dev
+    this.ino = stats.ino
+    this.identity = identityOf(stats)
   }
 
   child(name: string): string {

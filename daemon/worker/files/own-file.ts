@@ -6,11 +6,6 @@ import type { Folder } from './folders.ts'
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDWR } = constants
 
-/** A number is given to another file when the first is gone, so the time of its birth belongs to it; elsewhere that may change. */
-export function inodeOf({ dev, ino, birthtimeMs }: Pick<Stats, 'dev' | 'ino' | 'birthtimeMs'>): string {
-  return process.platform === 'linux' ? `${dev}:${ino}:${birthtimeMs}` : `${dev}:${ino}`
-}
-
 /** Whose this process is; that never changes once it has begun. */
 const ownUid = process.geteuid?.()
 
@@ -36,8 +31,13 @@ export function openOwn(path: string): { fd: number; isNew: boolean } {
   return { fd: openSync(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK), isNew: false }
 }
 
-/** Can a file have this local name in the end? Better asked before it was fetched. Throws what the system says of a name that is too long. */
+/**
+ * Can a file have this local name in the end? Asked before it is fetched, and again when it is published: a device, a pipe or a socket would
+ * be replaced by a file, which is the end of `/dev/null`. A link is replaced, not followed. Throws what the system says of a name that is too long.
+ */
 export function refuseImpossible(folder: Folder, name: string): void {
   const found = lstatSync(folder.child(name), { throwIfNoEntry: false })
-  if (found?.isDirectory()) raise(failure('not-a-regular-file', 'Under the local name there is a folder.'))
+  if (!found || found.isFile() || found.isSymbolicLink()) return
+  const kind = found.isDirectory() ? 'folder' : found.isFIFO() ? 'pipe' : found.isSocket() ? 'socket' : 'device'
+  raise(failure('not-a-regular-file', `Under the local name there is a ${kind}.`))
 }

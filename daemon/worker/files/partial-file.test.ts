@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { chmodSync, existsSync, linkSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, statfsSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, test } from 'node:test'
@@ -8,7 +10,9 @@ import type { LocalFile, ResumePoint } from '../../link/messages.ts'
 import { localFailure } from '../failure-from.ts'
 import { probeFiles, publishFiles, removeFiles } from './finished-files.ts'
 import { Folders, openPlace } from './folders.ts'
+import { refuseImpossible } from './own-file.ts'
 import { PartialFile } from './partial-file.ts'
+import { noteOf, openKnownPlace } from './volume.ts'
 
 const mebibyte = 1024 * 1024
 let folder = ''
@@ -83,6 +87,39 @@ test('another file of the same name is started over', async () => {
   assert.equal(file.durable, 0)
   assert.equal(statSync(at('BH1.tmp')).size, 0)
   await file.close()
+})
+
+test('a file is known again when its disk has another number, by notes of earlier versions too', async () => {
+  const known = await finished('hello')
+  const { ino, birthtimeMs } = statSync(at('BH1.tmp'))
+  for (const inode of [known.inode, `4711:${ino}:${birthtimeMs}`, `4711:${ino}`]) {
+    const file = open({ ...known, inode })
+    assert.equal(file.durable, 5, inode)
+    await file.close()
+  }
+  for (const inode of [`${ino + 1}@${birthtimeMs}`, `4711:${ino + 1}:${birthtimeMs}`, ...birthtimeMs === 0 ? [] : [`${ino}@1`, `4711:${ino}:1`]]) {
+    const [outcome] = await publishFiles(folders, [fileOf({ ...known, inode })])
+    assert.equal(outcome?.code, 'local-file-changed', inode)
+  }
+  assert.deepEqual(await publishFiles(folders, [fileOf({ ...known, inode: `4711:${ino}:${birthtimeMs}` })]), [null])
+})
+
+test('a partial file that is gone is told from a drive that is gone', async () => {
+  const known = await finished('hello')
+  const { folder: here } = openPlace(folders, at('file'))
+  const place = noteOf(here)
+  here.release()
+  const codeAt = (note: typeof place, localName = at('file')): string => codeOf(() => openKnownPlace(folders, fileOf({ ...known, place: note }, localName)).folder.release())
+  const elsewhere = { boot: place.boot, device: '4711', folder: '4711@0' }
+  assert.equal(codeAt(elsewhere), 'nothing')
+  rmSync(at('BH1.tmp'))
+  assert.equal(codeAt(place), 'nothing')
+  assert.equal(codeAt({ ...place, folder: '4711@0' }), process.platform === 'linux' ? 'nothing' : 'volume-changed')
+  assert.equal(codeAt(elsewhere), 'volume-changed')
+  // After another start of the machine the number of the device may be anybody's.
+  assert.equal(codeAt({ ...elsewhere, boot: 'another', device: place.device }), 'volume-changed')
+  assert.equal(codeAt(elsewhere, at('drive/folder/file')), 'volume-changed')
+  assert.equal(codeAt(place, at('drive/folder/file')), process.platform === 'linux' ? 'folder-not-found' : 'volume-changed')
 })
 
 test('what starts anew is another file, which no resume point of the old one fits', async () => {
@@ -215,6 +252,27 @@ test('a folder under the local name is left alone, and the other files are publi
   mkdirSync(at('taken'))
   const outcomes = await publishFiles(folders, [fileOf(known, at('taken')), fileOf(known)])
   assert.deepEqual(outcomes.map((outcome) => outcome?.code ?? null), ['not-a-regular-file', null])
+})
+
+test('a pipe, a socket or a device under the local name stays what it is', async () => {
+  const known = await finished('hello')
+  const server = createServer().listen(at('socket'))
+  await once(server, 'listening')
+  execFileSync('mkfifo', [at('pipe')])
+  const names = ['socket', 'pipe']
+  if (process.getuid?.() === 0) names.push('device')
+  if (names.includes('device')) execFileSync('mknod', [at('device'), 'c', '1', '3'])
+  for (const name of names) {
+    const { folder: here } = openPlace(folders, at(name))
+    assert.equal(codeOf(() => refuseImpossible(here, name)), 'not-a-regular-file', name)
+    here.release()
+    const [outcome] = await publishFiles(folders, [fileOf(known, at(name))])
+    assert.equal(outcome?.code, 'not-a-regular-file', name)
+    assert.match(outcome.message, new RegExp(name))
+    assert.ok(!lstatSync(at(name)).isFile())
+  }
+  server.close()
+  assert.deepEqual(await publishFiles(folders, [fileOf(known)]), [null])
 })
 
 test('a link under the local name is replaced and not followed', async () => {

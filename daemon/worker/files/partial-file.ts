@@ -9,7 +9,8 @@ import { DirectWrites } from './direct-writes.ts'
 import { codeOf, localFailure, raise } from '../failure-from.ts'
 import type { Folder } from './folders.ts'
 import { fileSystemOf } from './open-file.ts'
-import { inodeOf, openOwn, refuseForeign } from './own-file.ts'
+import { identityOf, isSameOpen } from './identity.ts'
+import { openOwn, refuseForeign } from './own-file.ts'
 import { giveBackSpace, reserveSpace } from './reserve-space.ts'
 import { canSplice, spliceInto } from './splice.ts'
 
@@ -40,7 +41,7 @@ export class PartialFile {
     this.folder = folder
     this.#name = name
     this.#fd = fd
-    this.#inode = inodeOf(stats)
+    this.#inode = identityOf(stats)
     this.#durable = durable
     this.#written = durable.copy()
     this.#isNamed = !isNew
@@ -51,7 +52,7 @@ export class PartialFile {
     const { fd, isNew } = openOwn(folder.child(name))
     try {
       const stats = fstatSync(fd)
-      const isKnown = resumePoint !== null && resumePoint.inode === inodeOf(stats)
+      const isKnown = resumePoint !== null && isSameOpen(resumePoint.inode, stats, fd, false)
       if (!isNew) refuseForeign(stats, isKnown)
       const durable = new Coverage(isKnown ? resumePoint.durable : []).upTo(stats.size)
       if (!isNew && durable.bytes === 0) return PartialFile.#openAnew(folder, name, fd, durable)
@@ -145,7 +146,7 @@ export class PartialFile {
     this.#direct?.close()
     this.#direct = null
     this.#fd = fd
-    this.#inode = inodeOf(fstatSync(this.#fd))
+    this.#inode = identityOf(fstatSync(this.#fd))
     this.#isNamed = false
     this.#reserved = 0
     this.#written = new Coverage()
