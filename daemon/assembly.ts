@@ -140,6 +140,8 @@ async function furnish({ at, configuration, activatedFd, log, workerProgram }: A
     path: at.socket, mode: at.mode, activatedFd,
     onConnection: (socket) => void connections.accept(socket),
     onError: (error) => log.error({ err: error }, 'a connection could not be accepted'),
+    onBoundAnew: () => log.warn({ socket: at.socket }, 'the socket was gone; it was made anew'),
+    onLost: (error) => log.error({ err: error, socket: at.socket }, 'the socket is gone and cannot be made anew; it is tried again every second'),
   })
 
   // Notify commands may call us, so not before we can be called.

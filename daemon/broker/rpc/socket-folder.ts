@@ -4,9 +4,9 @@
 import { chmodSync, lstatSync, mkdirSync, type Stats } from 'node:fs'
 import { dirname } from 'node:path'
 
-/** `mode`: the permissions of a folder that is made. Its missing parents are made the ordinary way. */
-export function prepareFolder(folder: string, mode: number): void {
-  if (makeFolder(folder, mode)) chmodSync(folder, mode)
+/** `mode`: the permissions of the folder and of its missing parents, where they are made; without `makesParents` those must be there. */
+export function prepareFolder(folder: string, mode: number, makesParents: boolean): void {
+  if (makeFolder(folder, mode, makesParents)) chmodSync(folder, mode)
   const found = lstatSync(folder)
   const self = process.geteuid?.()
   if (!isFolder(folder, found)) throw new Error(`${folder} is not a folder`)
@@ -17,16 +17,16 @@ export function prepareFolder(folder: string, mode: number): void {
 }
 
 /** True when it was not there. */
-function makeFolder(folder: string, mode: number): boolean {
+function makeFolder(folder: string, mode: number, makesParents: boolean): boolean {
   try {
     mkdirSync(folder, { mode })
     return true
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : undefined
     if (code === 'EEXIST') return false
-    if (code !== 'ENOENT' || dirname(folder) === folder) throw error
-    mkdirSync(dirname(folder), { recursive: true })
-    return makeFolder(folder, mode)
+    if (code !== 'ENOENT' || !makesParents || dirname(folder) === folder) throw error
+    mkdirSync(dirname(folder), { recursive: true, mode })
+    return makeFolder(folder, mode, false)
   }
 }
 

@@ -5,6 +5,8 @@ import { closeSync, constants, fstatSync, lstatSync, openSync, unlinkSync } from
 import { errno, koffi, libc, systemError } from '../../libc.ts'
 
 export interface SocketLock {
+  /** The file is still there: whoever else comes finds it locked. */
+  isNamed(): boolean
   /** May be called twice. */
   release(): void
 }
@@ -46,6 +48,7 @@ function lockAtOnce(fd: number): boolean {
 function held(path: string, fd: number): SocketLock {
   let isHeld = true
   return {
+    isNamed: () => isHeld && isStillNamed(path, fd),
     release() {
       if (!isHeld) return
       isHeld = false
