@@ -71,9 +71,9 @@ export class JobHandle {
     return (await this.#call('job.replaceRemotePrefix', { jobId: this.id, oldPrefix, newPrefix })).replaced
   }
 
-  /** Makes the caller, an admin, the owner. */
-  async takeOwnership(): Promise<Job> {
-    return (await this.#call('job.takeOwnership', { jobId: this.id })).job
+  /** Makes the caller, an admin, the owner. `trustLocalNames`: also where the owner before could not have written the files. */
+  async takeOwnership(options: { readonly trustLocalNames?: boolean } = {}): Promise<Job> {
+    return (await this.#call('job.takeOwnership', { jobId: this.id, ...options })).job
   }
 
   /** All files in order, fetched page by page. */

@@ -124,7 +124,11 @@ export const methods = {
     params: z.strictObject({ jobId, oldPrefix: line(1, 2200), newPrefix: line(1, 2200) }),
     result: z.object({ job, replaced: size }),
   },
-  'job.takeOwnership': { summary: 'Makes the calling admin the owner.', params: jobOnly, result: jobAnswer },
+  'job.takeOwnership': {
+    summary: 'Makes the calling admin the owner. Local names that the owner before could not have written are refused, unless they are to be trusted.',
+    params: z.strictObject({ jobId, trustLocalNames: z.boolean().default(false) }),
+    result: jobAnswer,
+  },
   'file.list': {
     summary: 'The files of a job, in order.',
     params: z.strictObject({ jobId, limit: limit.default(500), cursor: cursor.optional() }),

@@ -2,7 +2,7 @@
 // says which; a worker that runs as the owner does it. Both may be repeated after a crash.
 import { hasEnded } from '../../protocol/job.ts'
 import { Refusal } from '../../protocol/refusals.ts'
-import { temporaryName, withPublished, type FileRecord, type JobRecord } from '../core/job.ts'
+import { formerOwnersOf, temporaryName, withPublished, type FileRecord, type JobRecord } from '../core/job.ts'
 import { transition } from '../core/transitions.ts'
 import type { LocalFile } from '../link/messages.ts'
 import type { Log } from '../log.ts'
@@ -166,6 +166,7 @@ export function localFileOf(job: JobRecord, file: FileRecord): LocalFile {
   return {
     localName: file.localName,
     temporaryName: temporaryName(job.id, file.index),
+    former: formerOwnersOf(job, file),
     resumePoint: resumePoint && { ...resumePoint, durable: resumePoint.durable.map(([from, to]) => [from, to]) },
   }
 }

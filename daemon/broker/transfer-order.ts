@@ -1,5 +1,5 @@
 // What a worker is told about one file: pure, from the job's record.
-import { temporaryName, type FileRecord, type JobRecord } from '../core/job.ts'
+import { formerOwnersOf, temporaryName, type FileRecord, type JobRecord } from '../core/job.ts'
 import type { ResumePoint, TransferOrder } from '../link/messages.ts'
 
 export function orderFor(transferId: number, job: JobRecord, file: FileRecord): TransferOrder {
@@ -15,6 +15,7 @@ export function orderFor(transferId: number, job: JobRecord, file: FileRecord): 
     http: { method, headers: present(headers), redirects, redirectToHttp },
     maximumBytes: whatIsLeft(job, file),
     connections: job.options.connections,
+    former: formerOwnersOf(job, file),
   }
 }
 

@@ -38,6 +38,13 @@ export interface StateEvent {
   readonly sequence: number
 }
 
+/** Whoever gave the first `files` files their local names, as the system's databases had him when he lost the job. */
+export interface FormerOwner {
+  readonly uid: number
+  readonly groups: readonly number[]
+  readonly files: number
+}
+
 export interface JobRecord {
   readonly id: string
   /** Rises with every job made; the order of lists. */
@@ -69,6 +76,8 @@ export interface JobRecord {
   readonly options: JobOptions
   readonly files: readonly FileRecord[]
   readonly stateEvent: StateEvent | null
+  /** There once the job was taken over: what each owner before could not have written himself, nobody writes for his names. */
+  readonly former?: readonly FormerOwner[] | undefined
   /** The job has had a slot: there may be partial files, recorded or not. */
   readonly started: boolean
   /** The job ended, but its partial files are not all removed yet. */
@@ -146,6 +155,11 @@ export function isDone(job: JobRecord): boolean {
  */
 export function temporaryName(jobId: string, fileIndex: number): string {
   return `BH${jobId.replaceAll('-', '').slice(0, 16)}${fileIndex.toString(16).padStart(2, '0')}.tmp`
+}
+
+/** For the worker: whom the local name of this file may come from besides the owner. `undefined`: from nobody. */
+export function formerOwnersOf(job: JobRecord, file: FileRecord): { uid: number; groups: number[] }[] | undefined {
+  return job.former?.filter(({ files }) => file.index < files).map(({ uid, groups }) => ({ uid, groups: [...groups] }))
 }
 
 /** Bytes of the partial file that are known to be flushed. */

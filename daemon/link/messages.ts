@@ -44,6 +44,8 @@ export interface LocalFile {
   readonly localName: string
   /** A file name without folder, `BH….tmp`. */
   readonly temporaryName: string
+  /** There for a job that was taken over: whoever else must have been able to write the file, and nobody's link is followed. */
+  readonly former?: readonly { readonly uid: number; readonly groups: readonly number[] }[] | undefined
   readonly resumePoint: ResumePoint | null
 }
 

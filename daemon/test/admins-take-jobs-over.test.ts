@@ -1,7 +1,7 @@
 // BITS §9.4: an admin becomes the owner of a job; what only the owner before was to have is gone, and files that the new owner may not
 // touch are refused.
 import assert from 'node:assert/strict'
-import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, readdirSync, statSync } from 'node:fs'
+import { chmodSync, chownSync, existsSync, lchownSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { until } from './support/daemon.ts'
@@ -127,4 +127,83 @@ test('what an admin took over and cancels leaves nothing', { skip: onlyRoot }, a
   await root.call('job.cancel', { jobId })
   assert.deepEqual(readdirSync(folder), [])
   assert.ok(!existsSync(join(folder, 'file')))
+})
+
+/** Folders of each, which both may write to, so that only the rule decides. */
+function places(name: string): { helper: User; hersToo: string; mine: string } {
+  const helper = users.make(name, { groups: ['games'] })
+  admin = callAs(daemon.socket, helper)
+  const [hersToo, mine] = [join(users.folder, `${name}-hers`), join(helper.home, 'mine')]
+  for (const [folder, { uid, gid }] of [[hersToo, ann], [mine, helper]] as const) {
+    mkdirSync(folder)
+    chownSync(folder, uid, gid)
+  }
+  chmodSync(hersToo, 0o777)
+  return { helper, hersToo, mine }
+}
+
+async function settled(jobId: string): Promise<string> {
+  await admin.call('job.resume', { jobId })
+  const { job } = await admin.call('job.wait', { jobId, states: ['transferred', 'error'], timeoutSeconds: 20 })
+  return job.error?.code ?? job.state
+}
+
+test('names that lead where the owner before could not have written are refused, unless they are trusted', { skip: onlyRoot }, async () => {
+  const { helper, hersToo, mine } = places('third')
+  symlinkSync(mine, join(hersToo, 'out'))
+  lchownSync(join(hersToo, 'out'), ann.uid, ann.gid)
+  chmodSync(helper.home, 0o755)
+  const sticky = join(users.folder, 'sticky')
+  mkdirSync(sticky)
+  chmodSync(sticky, 0o1777)
+  writeFileSync(join(sticky, 'file'), 'mine')
+  chownSync(join(sticky, 'file'), helper.uid, helper.gid)
+  for (const localName of [join(hersToo, 'out', 'file'), join(mine, 'file'), join(sticky, 'file')]) {
+    const jobId = await make(localName)
+    await assert.rejects(admin.call('job.takeOwnership', { jobId }), { kind: 'access-denied' }, localName)
+    if (localName.startsWith(mine)) await assert.rejects(root.call('job.takeOwnership', { jobId }), { kind: 'access-denied' })
+    await hers.call('job.cancel', { jobId })
+  }
+  const jobId = await make(join(mine, 'trusted'))
+  await admin.call('job.takeOwnership', { jobId, trustLocalNames: true })
+  assert.equal(await settled(jobId), 'transferred')
+  await admin.call('job.complete', { jobId })
+  assert.deepEqual(readdirSync(mine), ['trusted'])
+  assert.equal(readFileSync(join(sticky, 'file'), 'utf8'), 'mine')
+})
+
+test('what the owner before changes after the take-over leads nowhere else, also after a restart', { skip: onlyRoot }, async () => {
+  const { helper, hersToo, mine } = places('fourth')
+  const swap = (name: string): void => {
+    rmSync(join(hersToo, name), { recursive: true })
+    symlinkSync(mine, join(hersToo, name))
+    lchownSync(join(hersToo, name), ann.uid, ann.gid)
+  }
+  const prepared = async (name: string, exists: boolean): Promise<string> => {
+    if (exists) {
+      mkdirSync(join(hersToo, name))
+      chmodSync(join(hersToo, name), 0o777)
+      chownSync(join(hersToo, name), ann.uid, ann.gid)
+    }
+    const jobId = await make(join(hersToo, name, 'file'))
+    await admin.call('job.takeOwnership', { jobId })
+    return jobId
+  }
+  const before = await prepared('before', true)
+  const between = await prepared('between', true)
+  const missing = await prepared('missing', false)
+  await daemon.kill9()
+  await daemon.start()
+  for (const caller of [hers, root, admin]) await caller.close()
+  ;[hers, root, admin] = [callAs(daemon.socket, ann), callAs(daemon.socket, null), callAs(daemon.socket, helper)]
+  swap('before')
+  assert.equal(await settled(before), 'access-denied')
+  assert.equal(await settled(between), 'transferred')
+  swap('between')
+  await assert.rejects(admin.call('job.complete', { jobId: between }), { kind: 'publish-failed' })
+  // A folder that somebody else makes later, and that she may not write.
+  mkdirSync(join(hersToo, 'missing'))
+  chownSync(join(hersToo, 'missing'), statSync(mine).uid, statSync(mine).gid)
+  assert.equal(await settled(missing), 'access-denied')
+  assert.deepEqual([...readdirSync(mine), ...readdirSync(join(hersToo, 'missing'))], [])
 })

@@ -22,6 +22,7 @@ interface Options {
   readonly notifyCommand?: string[]
   readonly replacePrefix?: string[]
   readonly takeOwnership?: boolean
+  readonly trustLocalNames?: boolean
   readonly file?: number
   readonly url?: string
   readonly validation?: Validation
@@ -45,6 +46,7 @@ export const addSet: AddVerb = (program, run) => {
     .option('--notify-command <WORDS...>', 'program (absolute path) and arguments to run on an event; "" for none')
     .option('--replace-prefix <OLD NEW...>', 'rewrite the start of every matching URL')
     .option('--take-ownership', 'become the owner (admins)')
+    .option('--trust-local-names', 'with --take-ownership: also where the owner before could not have written the files')
     .option('--file <INDEX>', 'the file that --url and --validation are about', wholeNumber)
     .option('--url <URL>', 'another URL for the file')
     .option('--validation <VERDICT>', 'valid or invalid: your verdict on the content of the file')
@@ -59,9 +61,10 @@ Examples:
       if (Object.keys(fileSet).length > 0 !== (options.file !== undefined)) throw new UsageError('--file INDEX goes together with --url or --validation.')
       const [oldPrefix, newPrefix, ...more] = options.replacePrefix ?? []
       if (options.replacePrefix && (newPrefix === undefined || more.length > 0)) throw new UsageError('--replace-prefix takes two words: OLD NEW.')
+      if (options.trustLocalNames && !options.takeOwnership) throw new UsageError('--trust-local-names goes together with --take-ownership.')
       if (!options.takeOwnership && oldPrefix === undefined && options.file === undefined && Object.keys(set).length === 0) throw new UsageError('Nothing to set.')
       const job: JobHandle = await findJob(await verb.client(), id)
-      if (options.takeOwnership) await job.takeOwnership()
+      if (options.takeOwnership) await job.takeOwnership({ trustLocalNames: options.trustLocalNames ?? false })
       if (oldPrefix !== undefined && newPrefix !== undefined) verb.remark(`${await job.replaceRemotePrefix(oldPrefix, newPrefix)} URLs rewritten.`)
       if (options.file !== undefined) await job.updateFile(options.file, fileSet)
       const changed = Object.keys(set).length > 0 ? await job.update(set) : await job.get()

@@ -19,6 +19,14 @@ interface Lookup<Key, Entry> {
   ): void
 }
 
+/** As many as Linux gives to a process, setgroups(2). */
+const mostGroups = 65_536
+
+interface GroupList {
+  async(name: string, gid: number, groups: Uint32Array, count: Int32Array, done: (error: Error | null, result: number) => void): void
+}
+
+let getGroups: GroupList | null = null
 let getPassword: Lookup<number, PasswordEntry> | null = null
 let getGroup: Lookup<string, GroupEntry> | null = null
 
@@ -33,6 +41,20 @@ export async function groupIdFromSystem(name: string, firstBytes = firstBufferBy
   getGroup ??= declareGetGroup()
   const entry = await lookUp('getgrnam_r', getGroup, name, firstBytes)
   return entry ? entry.gid : null
+}
+
+/** getgrouplist(3). */
+export async function groupIdsFromSystem({ name, gid }: Account): Promise<readonly number[]> {
+  getGroups ??= libc().func('int getgrouplist(const char *user, uint32_t group, void *groups, void *count)') as GroupList
+  const list = getGroups
+  for (let room = 64; room <= mostGroups; room *= 4) {
+    const [groups, count] = [new Uint32Array(room), new Int32Array([room])]
+    const isAll = await new Promise<boolean>((resolve, reject) => {
+      list.async(name, gid, groups, count, (error, result) => error ? reject(error) : resolve(result >= 0))
+    })
+    if (isAll) return [...groups.subarray(0, count[0])]
+  }
+  throw new Error('a user has more groups than a process can')
 }
 
 async function lookUp<Key, Entry extends object>(

@@ -2,7 +2,7 @@
 // pool, since a directory server may be slow. Where koffi cannot be loaded, from /etc/passwd and /etc/group. Found accounts are
 // believed for a minute; one that is not there is asked for again each time. It decides nothing about what an account may do.
 import { accountFromFile, groupIdFromFile } from './account-files.ts'
-import { accountFromSystem, groupIdFromSystem } from './account-system.ts'
+import { accountFromSystem, groupIdFromSystem, groupIdsFromSystem } from './account-system.ts'
 import type { Account } from './account-record.ts'
 import { libc } from '../../libc.ts'
 
@@ -28,6 +28,13 @@ export async function groupIdOf(name: string): Promise<number | null> {
   groupIds.delete(name)
   if (gid !== null) remember(groupIds, name, { gid, until: performance.now() + rememberedMs })
   return gid
+}
+
+/** All groups of a user, the primary one first; none for one who has no account (any more). */
+export async function groupIdsOf(uid: number): Promise<readonly number[]> {
+  const account = await accountOf(uid)
+  if (!account) return []
+  return isSystemReachable() ? await groupIdsFromSystem(account) : [account.gid]
 }
 
 /** Is one of these groups among those named? A name that no group has is passed over. */

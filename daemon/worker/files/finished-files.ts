@@ -20,14 +20,15 @@ export function publishFiles(folders: Folders, files: readonly LocalFile[]): Pro
 
 /** A file, or a whole folder, that is not there is no failure. */
 export async function removeFiles(folders: Folders, files: readonly LocalFile[]): Promise<Outcomes> {
-  const outcomes = await eachThenSync(folders, files, removeFile)
+  // Nothing is given away by removing what is ours.
+  const outcomes = await eachThenSync(folders, files.map((file) => file.former ? { ...file, former: [] } : file), removeFile)
   return outcomes.map((outcome) => outcome?.code === 'folder-not-found' ? null : outcome)
 }
 
 /** May this user read, replace and remove these partial files and write their folders? (BITS §9.4) */
 export function probeFiles(folders: Folders, files: readonly LocalFile[]): Outcomes {
   return files.map((file) => attempt(() => {
-    const place = openPlace(folders, file.localName)
+    const place = openPlace(folders, file.localName, file.former)
     try {
       probeFile(place, file)
     } finally {
@@ -39,7 +40,7 @@ export function probeFiles(folders: Folders, files: readonly LocalFile[]): Outco
 async function eachThenSync(folders: Folders, files: readonly LocalFile[], act: (place: Place, file: LocalFile) => void): Promise<Outcomes> {
   const changed = new Map<Folder, number[]>()
   const outcomes = files.map((file, index) => attempt(() => {
-    const place = openPlace(folders, file.localName)
+    const place = openPlace(folders, file.localName, file.former)
     const indexes = changed.get(place.folder)
     if (indexes) place.folder.release()
     else changed.set(place.folder, [])

@@ -6,6 +6,7 @@ import { failure } from '../../../protocol/failures.ts'
 import { childPath } from './child-path.ts'
 import { codeOf, raise } from '../failure-from.ts'
 import { identityOf } from './identity.ts'
+import { refuseForeignTarget, type Former } from './former-owners.ts'
 import { openFolder } from './open-folder.ts'
 
 const keptOpen = 32
@@ -16,11 +17,23 @@ export interface Place {
   readonly name: string
 }
 
-/** Opens the folder of a local name. Give it back with `folder.release()`. Throws what the system says. */
-export function openPlace(folders: Folders, localName: string): Place {
+/**
+ * Opens the folder of a local name. Give it back with `folder.release()`. `former`: who gave the name, where that was not the owner.
+ * Throws what the system says.
+ */
+export function openPlace(folders: Folders, localName: string, former?: Former): Place {
   const name = basename(localName)
   if (name === '' || name === '.' || name === '..' || localName.endsWith('/')) raise(failure('not-a-regular-file', 'The local name names a folder.'))
-  return { folder: folders.open(dirname(localName)), name }
+  if (!former) return { folder: folders.open(dirname(localName)), name }
+  // Not one of those that are kept: they may lie behind somebody's link.
+  const folder = new Folder(dirname(localName), former)
+  try {
+    refuseForeignTarget(folder, name, former)
+    return { folder, name }
+  } catch (error) {
+    folder.release()
+    throw error
+  }
 }
 
 export class Folders {
@@ -75,9 +88,9 @@ export class Folder {
   #running: Promise<void> | null = null
   #next: Promise<void> | null = null
 
-  constructor(path: string) {
+  constructor(path: string, former?: Former) {
     this.path = path
-    this.fd = openFolder(path)
+    this.fd = openFolder(path, former)
     const stats = fstatSync(this.fd)
     this.dev = stats.dev
     this.ino = stats.ino

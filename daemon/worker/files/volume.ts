@@ -22,16 +22,16 @@ export function noteOf(folder: Folder): Note {
 /** Like `openPlace`. Throws `volume-changed` where the partial file is known and neither it nor its file system is there. */
 export function openKnownPlace(folders: Folders, file: LocalFile): Place {
   const note = file.resumePoint?.place
-  if (!note) return openPlace(folders, file.localName)
-  const place = openOrSay(folders, file.localName, note)
+  if (!note) return openPlace(folders, file.localName, file.former)
+  const place = openOrSay(folders, file, note)
   if (isOn(place.folder, note) || lstatSync(place.folder.child(file.temporaryName), { throwIfNoEntry: false })) return place
   place.folder.release()
   raise(changed)
 }
 
-function openOrSay(folders: Folders, localName: string, note: Note): Place {
+function openOrSay(folders: Folders, { localName, former }: LocalFile, note: Note): Place {
   try {
-    return openPlace(folders, localName)
+    return openPlace(folders, localName, former)
   } catch (error) {
     raise(withoutFolder(localFailure(error), localName, note))
   }
