@@ -8,22 +8,11 @@ import { transition, type NewEvent } from '../core/transitions.ts'
 import type { Reports, ResumePoint } from '../link/messages.ts'
 import { phaseAfter, type Phase } from '../link/phases.ts'
 import { now } from './clock.ts'
-import type { JobClocks } from './job-clocks.ts'
-import type { LiveProgress } from './live.ts'
+import { FileTurns } from './file-turns.ts'
+import type { Surroundings } from './job-run-surroundings.ts'
 import type { Change } from './queue.ts'
 import { orderFor } from './transfer-order.ts'
 import type { WorkerLink } from './workers/worker-link.ts'
-
-export interface Surroundings {
-  readonly live: LiveProgress
-  readonly clocks: JobClocks
-  readonly filesAtOnce: () => number
-  /** A number for a new transfer, whose reports are then routed to the run. */
-  readonly nextTransferId: (run: JobRun) => number
-  /** Changes the job in its turn, and again later where the store is full. */
-  readonly change: (jobId: string, decide: (job: JobRecord) => Change | null) => Promise<JobRecord | null>
-  readonly job: (jobId: string) => JobRecord | null
-}
 
 /** What many small files cost is their commits. A crash within this time costs those files, nothing more. */
 const gatherMs = 20
@@ -43,7 +32,7 @@ export class JobRun {
   readonly worker: WorkerLink
   /** Resolves when no transfer of the job is left and its last report is recorded. */
   readonly ended: Promise<void>
-  readonly #around: Surroundings
+  readonly #around: Surroundings<JobRun>
   readonly #moving = new Map<number, Moving>()
   readonly #release: () => void
   #resolveEnded: () => void = () => {}
@@ -52,13 +41,15 @@ export class JobRun {
   #done: number[] = []
   #gathering: NodeJS.Timeout | null = null
   #flushing: Promise<void> | null = null
-  #nextIndex = 0
+  readonly #turns: FileTurns
   #stopping = false
+  #hasFailed = false
 
-  constructor(jobId: string, worker: WorkerLink, around: Surroundings) {
+  constructor(jobId: string, worker: WorkerLink, around: Surroundings<JobRun>) {
     this.jobId = jobId
     this.worker = worker
     this.#around = around
+    this.#turns = new FileTurns(around.faults.suspects(jobId))
     this.#release = worker.hold()
     this.ended = new Promise((resolve) => { this.#resolveEnded = resolve })
   }
@@ -67,9 +58,8 @@ export class JobRun {
   fill(): void {
     const job = this.#around.job(this.jobId)
     while (!this.#stopping && job && this.#receiving() < this.#around.filesAtOnce()) {
-      const file = job.files[this.#nextIndex]
+      const file = this.#turns.next(job.files, this.#moving.size === 0)
       if (!file) break
-      this.#nextIndex++
       if (!file.progress.done) this.#start(job, file)
     }
     if (this.worker.isClosed) return this.workerLost('it ended before it had its orders')
@@ -94,19 +84,23 @@ export class JobRun {
 
   /** The worker is gone, and with it every transfer. */
   workerLost(reason: string): void {
-    const wasMoving = this.#moving.size > 0
+    const moved = [...this.#moving.values()].map(({ index }) => index)
     this.#moving.clear()
-    if (wasMoving && !this.#stopping) this.fail(failure('worker-lost', `The process that moved the files has ended: ${reason}.`), null)
+    if (moved.length > 0 && !this.#stopping) {
+      this.fail(failure('worker-lost', `The process that moved the files has ended: ${reason}.`), null, moved)
+    }
     this.#stopping = true
     this.#endWhenIdle()
   }
 
   /** A transient or fatal failure of the job; its other transfers are stopped by what follows from it. */
-  fail(found: Failure, fileIndex: number | null): void {
-    const { clocks } = this.#around
+  fail(found: Failure, fileIndex: number | null, suspects: readonly number[] = fileIndex === null ? [] : [fileIndex]): void {
+    const { clocks, faults } = this.#around
+    this.#hasFailed = true
+    const ownFaults = faults.failed(this.jobId, found.code, suspects)
     this.#update((job) => {
       const next = failJob(job, found, {
-        fileIndex, now: now(), served: clocks.served(), troubledForMs: clocks.troubledForMs(this.jobId), spentMs: clocks.spentMs(this.jobId),
+        fileIndex, now: now(), served: clocks.served(), ownFaults, troubledForMs: clocks.troubledForMs(this.jobId), spentMs: clocks.spentMs(this.jobId),
       })
       return { job: next?.job ?? job, events: next?.events ?? [], durable: true }
     })
@@ -243,6 +237,7 @@ export class JobRun {
     if (!this.#stopping || this.#moving.size > 0 || this.#flushing) return
     if (this.#updates.length > 0) return this.#startFlush()
     this.#release()
+    if (!this.#hasFailed) this.#around.faults.clear(this.jobId)
     this.#resolveEnded()
   }
 }

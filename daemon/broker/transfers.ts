@@ -1,6 +1,7 @@
 // Turns the scheduler's decisions into orders to the owners' workers, and routes their reports to the job they are
 // about. A report about a transfer that the worker was not given, or that makes no sense, ends the worker.
 import { failure } from '../../protocol/failures.ts'
+import { hasEnded } from '../../protocol/job.ts'
 import { Refusal } from '../../protocol/refusals.ts'
 import { isMoving } from '../core/transitions.ts'
 import { failJob } from '../core/failing.ts'
@@ -8,9 +9,11 @@ import type { JobRecord } from '../core/job.ts'
 import { reports, type Reports } from '../link/messages.ts'
 import type { Log } from '../log.ts'
 import { now } from './clock.ts'
-import { JobRun, type Surroundings } from './job-run.ts'
+import { JobRun } from './job-run.ts'
+import type { Surroundings } from './job-run-surroundings.ts'
 import type { JobClocks } from './job-clocks.ts'
 import type { LiveProgress } from './live.ts'
+import { OwnFaults } from './own-faults.ts'
 import type { Change, Queue } from './queue.ts'
 import type { WorkerLink, WorkerSource } from './workers/worker-link.ts'
 
@@ -35,14 +38,15 @@ export class Transfers {
   readonly #runs = new Map<string, Promise<JobRun | null>>()
   readonly #runOfTransfer = new Map<number, JobRun>()
   readonly #runsOf = new Map<WorkerLink, Set<JobRun>>()
-  readonly #around: Surroundings
+  readonly #faults = new OwnFaults()
+  readonly #around: Surroundings<JobRun>
   #lastTransferId = 0
   #closed = false
 
   constructor(options: TransfersOptions) {
     this.#options = options
     this.#around = {
-      live: options.live, clocks: options.clocks, filesAtOnce: options.filesAtOnce,
+      live: options.live, clocks: options.clocks, faults: this.#faults, filesAtOnce: options.filesAtOnce,
       job: (jobId) => options.queue.get(jobId),
       nextTransferId: (run) => {
         this.#runOfTransfer.set(++this.#lastTransferId, run)
@@ -50,6 +54,7 @@ export class Transfers {
       },
       change: (jobId, decide) => this.#insist(jobId, decide),
     }
+    options.queue.onCommitted(({ after }) => { if (hasEnded(after.state)) this.#faults.clear(after.id) })
   }
 
   /** Begins to move the files of a job that was given a slot. */
@@ -99,7 +104,7 @@ export class Transfers {
 
   async #newRun(job: JobRecord): Promise<JobRun | null> {
     try {
-      const worker = await this.#options.workers.workerOf(job.owner.id)
+      const worker = await this.#options.workers.workerOf(job.owner.id, this.#faults.has(job.id) ? job.id : undefined)
       const run = new JobRun(job.id, worker, this.#around)
       const runs = this.#routed(worker).add(run)
       void run.ended.then(() => runs.delete(run))
@@ -114,9 +119,10 @@ export class Transfers {
 
   async #failWithoutWorker(jobId: string): Promise<void> {
     const { clocks } = this.#options
+    const ownFaults = this.#faults.failed(jobId, 'worker-unavailable', [])
     const found = failure('worker-unavailable', 'No process could be started to move the files of this owner.')
     await this.#insist(jobId, (job) => failJob(job, found, {
-      fileIndex: null, now: now(), served: clocks.served(), troubledForMs: clocks.troubledForMs(jobId), spentMs: clocks.spentMs(jobId),
+      fileIndex: null, now: now(), served: clocks.served(), ownFaults, troubledForMs: clocks.troubledForMs(jobId), spentMs: clocks.spentMs(jobId),
     }))
   }
 

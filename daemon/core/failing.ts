@@ -8,6 +8,7 @@ export interface FailedAt {
   readonly fileIndex: number | null
   readonly now: number
   readonly served: number
+  readonly ownFaults: number
   /** How long the job's trouble has lasted, and how long it moved since its record was written; monotonic. */
   readonly troubledForMs: number
   readonly spentMs: number

@@ -23,10 +23,10 @@ test('a status passes by itself or needs somebody to act', () => {
   for (const status of lasting) assert.equal(isTransientStatus(status), false, String(status))
 })
 
-function judged(options: Partial<JobOptions>, more: { retryAfterMs?: number; troubledSince?: number; troubledForMs?: number; code?: FailureCode } = {}): ReturnType<typeof judgeFailure> {
+function judged(options: Partial<JobOptions>, more: { retryAfterMs?: number; troubledSince?: number; troubledForMs?: number; ownFaults?: number; code?: FailureCode } = {}): ReturnType<typeof judgeFailure> {
   return judgeFailure({
     failure: failure(more.code ?? 'cannot-connect', 'x', { retryAfterMs: more.retryAfterMs ?? null }), fileIndex: 2, options: { ...defaultOptions, ...options },
-    troubledSince: more.troubledSince ?? null, troubledForMs: more.troubledForMs ?? 0, now: 1_000_000, served: 7000,
+    troubledSince: more.troubledSince ?? null, troubledForMs: more.troubledForMs ?? 0, now: 1_000_000, served: 7000, ownFaults: more.ownFaults ?? 0,
   })
 }
 
@@ -54,4 +54,11 @@ test('trouble that has lasted for the timeout is fatal, and begins once', () => 
   assert.equal(judged({}, { troubledSince: 5, troubledForMs: 1000 }).troubledSince, 5)
   const stuck = judged({}, { troubledSince: 5, troubledForMs: 1_209_600_000 })
   assert.deepEqual([stuck.error.code, stuck.error.context, stuck.error.fatal, stuck.retryInMs], ['no-progress', 'queue-manager', true, null])
+})
+
+test('a fault of our own is tried again within seconds, then after longer and longer, and never later than what else passes', () => {
+  const delays = [1, 2, 3, 4, 5, 6, 50].map((ownFaults) => judged({}, { code: 'worker-lost', ownFaults }).retryInMs)
+  assert.deepEqual(delays, [2000, 8000, 32_000, 128_000, 512_000, 600_000, 600_000])
+  assert.equal(judged({ minimumRetryDelaySeconds: 3600 }, { code: 'internal-error', ownFaults: 50 }).retryInMs, 3_600_000)
+  assert.equal(judged({}, { code: 'worker-unavailable', ownFaults: 1 }).retryInMs, 2000)
 })

@@ -58,6 +58,21 @@ export function isTransient(failure: Failure): boolean {
   return found === 'by-status' ? isTransientStatus(failure.httpStatus ?? 0) : found === 'transient'
 }
 
+const ownFaults: ReadonlySet<FailureCode> = new Set(['worker-lost', 'worker-unavailable', 'internal-error'])
+const firstOwnDelayMs = 2000
+const longestOwnDelayMs = 600_000
+
+/** The service failed, not what it was asked for: that nobody else is there to be spared is a reason to try again soon. */
+export function isOwnFault(code: FailureCode): boolean {
+  return ownFaults.has(code)
+}
+
+/** `count`: how many in a row. */
+function ownDelayMs(count: number, options: JobOptions): number {
+  const longest = Math.max(longestOwnDelayMs, options.minimumRetryDelaySeconds * 1000)
+  return Math.min(firstOwnDelayMs * 4 ** Math.max(0, count - 1), longest)
+}
+
 export interface Verdict {
   readonly error: JobError
   /** When the no-progress timeout began to count; `null` for a fatal error. */
@@ -78,9 +93,12 @@ export function judgeFailure(at: {
   readonly now: number
   /** The same instant in the time that the service has seen pass. */
   readonly served: number
+  /** How many failures in a row are our own, this one included. */
+  readonly ownFaults: number
 }): Verdict {
   const { failure, options, now } = at
-  const delayMs = Math.max(options.minimumRetryDelaySeconds * 1000, failure.retryAfterMs ?? 0)
+  const delayMs = isOwnFault(failure.code)
+    ? ownDelayMs(at.ownFaults, options) : Math.max(options.minimumRetryDelaySeconds * 1000, failure.retryAfterMs ?? 0)
   const timeoutMs = options.noProgressTimeoutSeconds * 1000
   const mayRetry = isTransient(failure) && options.minimumRetryDelaySeconds <= options.noProgressTimeoutSeconds && timeoutMs > 0
   if (!mayRetry) return { error: errorOf(failure, at.fileIndex, now, null), troubledSince: null, retryInMs: null }

@@ -1,5 +1,6 @@
-// One worker per owner: started when it is needed, shared by all his jobs, let go when it has been idle. A worker that
-// ends takes nothing with it but its own transfers; the next order starts another.
+// One worker per owner: started when it is needed, shared by the owner's jobs, let go when it has been idle. A worker that
+// ends takes nothing with it but its own transfers; the next order starts another. A job that may be what ends its worker
+// has one of its own, which goes as soon as the job has done with it.
 import { randomUUID } from 'node:crypto'
 import type { OwnerRules } from '../../link/policy-rules.ts'
 import type { Log } from '../../log.ts'
@@ -24,34 +25,36 @@ const stopWithinMs = 5000
 
 export class WorkerPool implements WorkerSource {
   readonly #options: PoolOptions
+  /** By owner and, where it is one's own, job. */
   readonly #workers = new Map<string, Promise<LinkPeer>>()
   readonly #idle: DueTimes
   #closed = false
 
   constructor(options: PoolOptions) {
     this.#options = options
-    this.#idle = new DueTimes((ownerId) => void this.#letGo(ownerId))
+    this.#idle = new DueTimes((key) => void this.#letGo(key))
   }
 
   get size(): number {
     return this.#workers.size
   }
 
-  async workerOf(ownerId: string): Promise<WorkerLink> {
+  async workerOf(ownerId: string, alone: string = ''): Promise<WorkerLink> {
     if (this.#closed) throw new Error('the service is stopping')
-    const present = this.#workers.get(ownerId)
+    const key = `${ownerId} ${alone}`
+    const present = this.#workers.get(key)
     const worker = await present
     // One that has just ended may still be in the table.
     if (worker && !worker.isClosed) return worker
-    if (present && this.#workers.get(ownerId) === present) this.#workers.delete(ownerId)
-    const other = this.#workers.get(ownerId)
+    if (present && this.#workers.get(key) === present) this.#workers.delete(key)
+    const other = this.#workers.get(key)
     if (other) return await other
-    const starting = this.#start(ownerId)
-    this.#workers.set(ownerId, starting)
+    const starting = this.#start(key, ownerId)
+    this.#workers.set(key, starting)
     try {
       return await starting
     } catch (error) {
-      if (this.#workers.get(ownerId) === starting) this.#workers.delete(ownerId)
+      if (this.#workers.get(key) === starting) this.#workers.delete(key)
       throw error
     }
   }
@@ -68,9 +71,9 @@ export class WorkerPool implements WorkerSource {
     await Promise.all([...this.#workers.values()].map((starting) => starting.then(stop, () => undefined)))
   }
 
-  async #start(ownerId: string): Promise<LinkPeer> {
+  async #start(key: string, ownerId: string): Promise<LinkPeer> {
     const log = this.#options.log.child({ owner: ownerId, worker: randomUUID().slice(0, 8) })
-    const worker = new LinkPeer(await this.#options.start(ownerId, log), log, () => this.#idleChanged(ownerId))
+    const worker = new LinkPeer(await this.#options.start(ownerId, log), log, () => this.#idleChanged(key))
     const ready = new Promise<void>((resolve, reject) => {
       const limit = setTimeout(() => worker.end('it did not become ready'), readyWithinMs)
       worker.onReport('worker.ready', () => {
@@ -84,13 +87,13 @@ export class WorkerPool implements WorkerSource {
     })
     worker.onClosed((reason) => {
       log.debug({ reason }, 'a worker has ended')
-      this.#idle.clear(ownerId)
-      void this.#workers.get(ownerId)?.then((present) => { if (present === worker) this.#workers.delete(ownerId) }, () => undefined)
+      this.#idle.clear(key)
+      void this.#workers.get(key)?.then((present) => { if (present === worker) this.#workers.delete(key) }, () => undefined)
     })
     this.#configure(worker)
     await ready
     log.debug({ workerPid: worker.pid }, 'a worker is ready')
-    this.#idleChanged(ownerId)
+    this.#idleChanged(key)
     return worker
   }
 
@@ -99,17 +102,17 @@ export class WorkerPool implements WorkerSource {
     worker.notify('worker.configure', { certificateAuthorities: certificateAuthorities(), logLevel: logLevel(), policies: policies() })
   }
 
-  #idleChanged(ownerId: string): void {
-    void this.#workers.get(ownerId)?.then((worker) => {
-      if (worker.isHeld || worker.isClosed) this.#idle.clear(ownerId)
-      else this.#idle.set(ownerId, this.#options.idleSeconds() * 1000)
+  #idleChanged(key: string): void {
+    void this.#workers.get(key)?.then((worker) => {
+      if (worker.isHeld || worker.isClosed) this.#idle.clear(key)
+      else this.#idle.set(key, key.endsWith(' ') ? this.#options.idleSeconds() * 1000 : 0)
     }, () => undefined)
   }
 
-  async #letGo(ownerId: string): Promise<void> {
-    const worker = await this.#workers.get(ownerId)
+  async #letGo(key: string): Promise<void> {
+    const worker = await this.#workers.get(key)
     if (!worker || worker.isHeld) return
-    this.#workers.delete(ownerId)
+    this.#workers.delete(key)
     await stop(worker)
   }
 }

@@ -19,7 +19,10 @@ export interface WorkerLink {
   hold(): () => void
 }
 
-/** Gives the worker of an owner, started when needed. Rejects when none can be started. */
 export interface WorkerSource {
-  workerOf(ownerId: string): Promise<WorkerLink>
+  /**
+   * Gives the worker of an owner, started when needed; with `alone`, the id of a job, one that this job shares with no other.
+   * Rejects when none can be started.
+   */
+  workerOf(ownerId: string, alone?: string): Promise<WorkerLink>
 }

@@ -20,6 +20,7 @@ const answers: Readonly<Record<string, unknown>> = { 'answers-nonsense': { failu
 
 const tricks: Readonly<Record<string, (transferId: number) => void>> = {
   'honest': honest,
+  'honest-later': (transferId) => void setTimeout(honest, 1000, transferId),
   'exits': () => process.exit(0),
   'unknown-method': () => report('broker.stop', {}),
   'asks-unknown': () => send('{"jsonrpc":"2.0","id":1,"method":"job.list","params":{"owner":"all"}}\n'),
