@@ -2,7 +2,7 @@
 // its record. Reports that come while a commit is being written go together in the next one; those that only say that one of
 // several files is done wait a moment for more of their kind.
 import { failure, type Failure } from '../../protocol/failures.ts'
-import { durableBytes, isDone, withFile, withProgress, withResumePoint, type FileRecord, type JobRecord } from '../core/job.ts'
+import { durableBytes, furthestOf, isDone, withFile, withProgress, withResumePoint, type FileRecord, type JobRecord } from '../core/job.ts'
 import { failJob } from '../core/failing.ts'
 import { transition, type NewEvent } from '../core/transitions.ts'
 import type { Reports, ResumePoint } from '../link/messages.ts'
@@ -140,7 +140,7 @@ export class JobRun {
     this.#around.live.set(this.jobId, index, durableBytes(resumePoint))
     this.#update((job) => {
       const next = transition(job, { kind: 'connected' }, now())
-      const moved = withProgress(next?.job ?? job, index, { resumePoint })
+      const moved = withResumePoint(next?.job ?? job, index, resumePoint)
       const named = remoteName === null ? moved : withFile(moved, index, (file) => ({ ...file, remoteName }))
       return { job: named, events: next?.events ?? [], durable: remoteName !== null }
     })
@@ -160,15 +160,17 @@ export class JobRun {
     const { live, clocks } = this.#around
     live.set(this.jobId, index, bytes)
     clocks.touch(this.jobId)
-    // A new byte ends the trouble, and the no-progress timeout with it.
-    if ((this.#around.job(this.jobId)?.troubledSince ?? null) !== null) this.#update((job) => ({ job: { ...job, troubledSince: null }, events: [], durable: false }))
+    // A byte beyond the furthest ends the trouble, and the no-progress timeout with it.
+    const job = this.#around.job(this.jobId)
+    if (!job || job.troubledSince === null || bytes <= furthestOf(job, index)) return
+    this.#update((present) => ({ job: { ...present, troubledSince: null }, events: [], durable: false }))
   }
 
   #fileDone(index: number, resumePoint: ResumePoint): void {
     const event = (kind: NewEvent['kind']): NewEvent => ({ kind, fileIndex: index, error: null })
     this.#done.push(index)
     this.#updates.push((job) => ({
-      job: withProgress({ ...job, troubledSince: null }, index, { resumePoint, done: true }),
+      job: withProgress({ ...job, troubledSince: null }, index, { resumePoint, furthest: undefined, done: true }),
       events: [...(job.files[index]?.ranges ? [event('file-ranges-transferred')] : []), event('file-transferred')],
       durable: true,
     }))

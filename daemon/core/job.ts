@@ -6,6 +6,8 @@ import { defaultOptions, mergeOptions, type EventKind, type JobOptions, type Par
 /** What the store keeps of a file's transfer; `resumePoint` is the worker's own note and only he reads more than the sizes. */
 export interface FileProgress {
   readonly resumePoint: ResumePoint | null
+  /** The most bytes that were ever here, where a start over left fewer. */
+  readonly furthest?: number | undefined
   /** Every byte is here, verified and flushed. */
   readonly done: boolean
   /** The file lies under its local name. */
@@ -19,6 +21,7 @@ export interface ResumePoint {
   readonly durable: readonly (readonly [number, number])[]
   readonly validator: { readonly etag: string | null; readonly lastModified: string | null } | null
   readonly modifiedAt: number | null
+  readonly doubted?: true | undefined
   readonly place?: { readonly boot: string; readonly device: string; readonly folder: string } | undefined
 }
 
@@ -132,11 +135,21 @@ export function withProgress(job: JobRecord, index: number, progress: Partial<Fi
   return withFile(job, index, (file) => ({ ...file, progress: { ...file.progress, ...progress } }))
 }
 
-/** More bytes than were known before end the trouble, also where nobody was told of them in between. */
+/**
+ * More bytes than there ever were end the trouble, also where nobody was told of them in between. A file that starts over
+ * brings the same bytes once more: they are no progress.
+ */
 export function withResumePoint(job: JobRecord, index: number, resumePoint: ResumePoint | null): JobRecord {
-  const moved = withProgress(job, index, { resumePoint })
-  const isMore = durableBytes(resumePoint) > durableBytes(job.files[index]?.progress.resumePoint ?? null)
-  return isMore ? { ...moved, troubledSince: null } : moved
+  const before = furthestOf(job, index)
+  const here = durableBytes(resumePoint)
+  const moved = withProgress(job, index, { resumePoint, furthest: here < before ? before : undefined })
+  return here > before ? { ...moved, troubledSince: null } : moved
+}
+
+/** The most bytes of a file that were ever here. */
+export function furthestOf(job: JobRecord, index: number): number {
+  const progress = job.files[index]?.progress ?? untouched
+  return progress.furthest ?? durableBytes(progress.resumePoint)
 }
 
 /** These files lie under their local names now. */

@@ -47,6 +47,13 @@ describe('time', { concurrency: true }, () => {
     assert.ok((askedAt[1] ?? 0) - (askedAt[0] ?? 0) >= 8000)
   })
 
+  test('a server that makes the file start over each time brings no progress, however much it sends', async () => {
+    const again: Script = { body, etag: null, cutAfter: 2000, cut: 'reset' }
+    const { jobId, askedAt } = await start('/again', again, { noProgressTimeoutSeconds: 6 })
+    const ended = await reached(jobId, 'error', 'transferred')
+    assert.deepEqual([ended.error?.code, askedAt.length > 1], ['no-progress', true])
+  })
+
   test('job.resume tries at once, and the old delay triggers nothing more', async () => {
     const { jobId, askedAt } = await start('/now', { status: 503 }, {})
     await reached(jobId, 'transient-error')
