@@ -14,7 +14,8 @@ export function orderFor(transferId: number, job: JobRecord, file: FileRecord): 
     ranges: file.ranges ?? null,
     http: { method, headers: present(headers), redirects, redirectToHttp },
     maximumBytes: whatIsLeft(job, file),
-    connections: job.options.connections,
+    // What nobody waits for takes one share of the line, unless the job says otherwise.
+    connections: job.options.connections ?? (job.priority === 'foreground' ? null : 1),
     former: formerOwnersOf(job, file),
   }
 }
