@@ -48,7 +48,7 @@ const plain = {
   maximumDownloadTimeSeconds: z.int().min(1).max(tenYearsInSeconds),
   /** Of the whole job. */
   maximumDownloadBytes: size.min(1).nullable(),
-  /** Connections for one file; `null` lets the transfer decide. */
+  /** Connections for one file; `null`: one, and for a `foreground` job as many as help. */
   connections: z.int().min(1).max(16).nullable(),
 }
 

@@ -28,6 +28,8 @@ export const resumePointSchema = z.strictObject({
   validator: validatorSchema.nullable(),
   /** The server's Last-Modified, which the published file gets as its modification time. */
   modifiedAt: z.int().nullable(),
+  /** The last answer was a whole file without a validator, and was not taken; one that comes again is. */
+  doubted: z.literal(true).optional(),
   place: z.strictObject({ boot: z.string().max(64), device: z.string().max(24), folder: z.string().max(64) }).optional(),
 })
 export type ResumePoint = z.infer<typeof resumePointSchema>

@@ -58,6 +58,61 @@ test('with the same Last-Modified and length it goes on where it stopped', async
   assert.deepEqual([requests[1]?.headers.range, requests[1]?.headers['if-range']], [`bytes=${half}-`, monday])
 })
 
+test('a Last-Modified of the second in which it was answered proves nothing, nor does one without a Date', async () => {
+  for (const date of [monday, 'Sun, 04 Jan 2026 23:59:59 GMT', 'nonsense', null]) {
+    const dated = { etag: null, lastModified: monday, date }
+    const { content, requests } = await interrupted(dated, { body: newer, ...dated })
+    assert.deepEqual(content, newer, String(date))
+    assert.deepEqual(requests.map(({ headers }) => headers.range), [undefined, undefined], String(date))
+  }
+})
+
+test('a Last-Modified one second older than the Date proves that it is the same', async () => {
+  const dated = { etag: null, lastModified: monday, date: 'Mon, 05 Jan 2026 00:00:01 GMT' }
+  assert.deepEqual((await interrupted(dated, { body: older, ...dated })).requests[1]?.headers.range, `bytes=${half}-`)
+})
+
+test('a part without Last-Modified goes on where If-Range named the date and the size is the same', async () => {
+  const bare = (request: OriginRequest): Script => ({
+    body: older.subarray(half), status: 206, ranges: false, etag: null, contentRange: `bytes ${half}-${size - 1}/${size}`,
+    headers: { 'X-Asked': String(request.headers['if-range']) },
+  })
+  const { content, requests } = await interrupted({ etag: null, lastModified: monday }, bare)
+  assert.deepEqual(content, older)
+  assert.equal(requests.length, 2)
+})
+
+test('a whole file without a validator in place of the rest is taken only when it comes again', async () => {
+  const path = '/hotel'
+  const localName = join(daemon.files, 'hotel')
+  const login = Buffer.from('<html>please log in</html>')
+  origin.route(path, (request) => request.count === 0 ? { body: older, cutAfter: half, cut: 'stall' } : { body: login, etag: null, ranges: false })
+  const { job } = await client.call('job.create', { displayName: path, resume: true, files: [{ remoteName: origin.url(path), localName }] })
+  while ((await client.call('job.get', { jobId: job.id })).job.progress.bytesTransferred < half) await client.call('system.ping')
+  await client.call('job.suspend', { jobId: job.id })
+  const attempt = async (): Promise<{ state: string; bytes: number }> => {
+    await client.call('job.resume', { jobId: job.id })
+    const { job: after } = await client.call('job.wait', { jobId: job.id, states: ['transferred', 'error', 'transient-error'], timeoutSeconds: 20 })
+    return { state: after.state, bytes: after.progress.bytesTransferred }
+  }
+  assert.deepEqual(await attempt(), { state: 'transient-error', bytes: half })
+  assert.deepEqual(await attempt(), { state: 'transferred', bytes: login.length })
+})
+
+test('what was kept from a login page goes on once the page is gone', async () => {
+  const login: Script = { body: Buffer.from('log in'), etag: null, ranges: false }
+  const path = '/airport'
+  const localName = join(daemon.files, 'airport')
+  origin.route(path, ({ count }) => count === 0 ? { body: older, cutAfter: half, cut: 'reset' } : count === 1 ? login : { body: older })
+  const { job } = await client.call('job.create', { displayName: path, resume: true, files: [{ remoteName: origin.url(path), localName }] })
+  for (const expected of ['transient-error', 'transient-error', 'transferred'] as const) {
+    const { job: after } = await client.call('job.wait', { jobId: job.id, states: ['transferred', 'error', 'transient-error'], timeoutSeconds: 20 })
+    assert.equal(after.state, expected)
+    if (expected !== 'transferred') await client.call('job.resume', { jobId: job.id })
+  }
+  assert.deepEqual(origin.requestsFor(path).map(({ headers }) => headers.range), [undefined, `bytes=${half}-`, `bytes=${half}-`])
+})
+
 test('a file that was replaced in the middle is the new one, by ETag and by Last-Modified', async () => {
   assert.deepEqual((await interrupted({}, { body: newer })).content, newer)
   assert.deepEqual((await interrupted({ etag: null, lastModified: monday }, { body: newer, etag: null, lastModified: tuesday })).content, newer)

@@ -38,7 +38,7 @@ export interface Ask {
   readonly onBytes: () => void
 }
 
-export type Outcome = { readonly kind: 'received' } | { readonly kind: 'start-over'; readonly why: string }
+export type Outcome = { readonly kind: 'received' | 'doubtful' } | { readonly kind: 'start-over'; readonly why: string }
 
 export async function askFor(ask: Ask, connections: Connections): Promise<Outcome> {
   let { target } = ask
@@ -47,7 +47,7 @@ export async function askFor(ask: Ask, connections: Connections): Promise<Outcom
     connections.requestBegan(origin)
     const judgement = await askOnce(ask, target, hops, connections).finally(() => connections.requestEnded(origin))
     if (judgement.kind === 'body') return { kind: 'received' }
-    if (judgement.kind === 'start-over') return judgement
+    if (judgement.kind === 'start-over' || judgement.kind === 'doubtful') return judgement
     if (judgement.kind === 'failure') raise(judgement.failure)
     const next = nextTarget(target, judgement.location, judgement.status, hops, ask.order.http)
     if (isFailure(next)) raise(next)

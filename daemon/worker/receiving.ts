@@ -110,6 +110,10 @@ export class Receiving {
     for (let starts = 0, span = this.#nextSpan(); span !== null; span = this.#nextSpan()) {
       const outcome = await this.#ask(span, target)
       this.#limit.set(null)
+      if (outcome.kind === 'doubtful') {
+        this.#remote = { ...this.#remote, doubted: true }
+        raise(failure('invalid-server-response', 'The server sent something without a validator in place of the rest of the file.'))
+      }
       if (outcome.kind === 'start-over') {
         if (++starts > 1) raise(failure('invalid-server-response', 'The answers of the server contradict each other.'))
         this.#empty()
@@ -141,7 +145,7 @@ export class Receiving {
   }
 
   #askFor(span: Span, target: Ask['target']): Ask {
-    const { validator, bytesTotal } = this.#remote
+    const { validator, bytesTotal, doubted } = this.#remote
     return {
       order: this.#order,
       target,
@@ -149,6 +153,7 @@ export class Receiving {
         ranged: this.#order.ranges !== null || span.from > 0,
         rangesOnly: this.#order.ranges !== null,
         known: this.#here > 0 && validator !== null ? { bytesTotal, validator } : null,
+        doubted: doubted === true,
         ...span,
       },
       cancellation: this.#cancellation,

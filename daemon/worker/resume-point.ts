@@ -11,6 +11,8 @@ export interface Remote {
   readonly bytesTotal: number | null
   readonly validator: Validator | null
   readonly modifiedAt: number | null
+  /** The last answer was a whole file without a validator, and was not taken. */
+  readonly doubted?: true | undefined
 }
 
 export const unknownRemote: Remote = { bytesTotal: null, validator: null, modifiedAt: null }
@@ -18,8 +20,8 @@ export const unknownRemote: Remote = { bytesTotal: null, validator: null, modifi
 /** The total of a resume point is that of the local file; with ranges the remote file's is another. */
 export function remoteOf({ resumePoint, ranges }: TransferOrder): Remote {
   if (resumePoint === null) return unknownRemote
-  const { validator, modifiedAt, bytesTotal } = resumePoint
-  return { validator, modifiedAt, bytesTotal: ranges === null ? bytesTotal : null }
+  const { validator, modifiedAt, bytesTotal, doubted } = resumePoint
+  return { validator, modifiedAt, bytesTotal: ranges === null ? bytesTotal : null, ...(doubted ? { doubted } : {}) }
 }
 
 /** Without bytes where nothing would prove that they still fit; a file that is complete needs no proof. */

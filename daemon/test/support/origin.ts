@@ -26,6 +26,8 @@ export interface Script {
   /** Default: a strong ETag made from the body. `null`: none. */
   readonly etag?: string | null
   readonly lastModified?: string | null
+  /** Default: now. `null`: none. */
+  readonly date?: string | null
   /** `false`: ranges are not looked at. */
   readonly ranges?: boolean
   /** `chunked` or `close`: no Content-Length. */
@@ -134,6 +136,7 @@ async function play(script: Script, request: OriginRequest, socket: Socket): Pro
   const lines = [
     `HTTP/1.1 ${status} Scripted`,
     ...(etag === null ? [] : [`ETag: ${etag}`]),
+    ...(script.date === null ? [] : [`Date: ${script.date ?? new Date().toUTCString()}`]),
     ...(script.lastModified ? [`Last-Modified: ${script.lastModified}`] : []),
     ...(contentRange === null ? [] : [`Content-Range: ${contentRange}`]),
     ...(framing === 'length' ? [`Content-Length: ${script.announcedLength ?? body.length}`] : []),

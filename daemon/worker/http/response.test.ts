@@ -6,6 +6,7 @@ import { ifRangeOf, judgeResponse, mayResume, type AnswerHead, type Asked } from
 
 const now = Date.UTC(2026, 0, 1)
 const modified = 'Wed, 21 Oct 2015 07:28:00 GMT'
+const later = 'Thu, 22 Oct 2015 00:00:00 GMT'
 const whole: Asked = { ranged: false, rangesOnly: false, from: 0, to: null, known: null }
 const byTag: Asked = { ranged: true, rangesOnly: false, from: 40, to: null, known: { bytesTotal: 100, validator: { etag: '"a"', lastModified: modified } } }
 const byDate: Asked = { ...byTag, known: { bytesTotal: 100, validator: { etag: 'W/"a"', lastModified: modified } } }
@@ -19,7 +20,7 @@ const judge = (asked: Asked, status: number, headers: Headers, more: Partial<Ans
 const part = (headers: Headers = {}): Headers => ({ 'content-range': 'bytes 40-99/100', 'content-length': '60', 'etag': '"a"', 'last-modified': modified, ...headers })
 
 test('a whole file is taken from the start, with its length and what proves its version', () => {
-  assert.deepEqual(judge(whole, 200, { 'content-length': '100', 'etag': '"a"', 'last-modified': modified }), {
+  assert.deepEqual(judge(whole, 200, { 'content-length': '100', 'etag': '"a"', 'last-modified': modified, 'date': later }), {
     kind: 'body', framing: 'length', from: 0, length: 100, bytesTotal: 100, validator: { etag: '"a"', lastModified: modified }, modifiedAt: Date.UTC(2015, 9, 21, 7, 28),
   })
 })
@@ -33,6 +34,8 @@ const bodies: [string, Asked, number, Headers, { from: number; length: number | 
   ['the rest, proved by ETag', byTag, 206, part(), { from: 40, length: 60, bytesTotal: 100 }],
   ['the rest, proved by ETag, from a server with another clock', byTag, 206, part({ 'last-modified': 'Thu, 22 Oct 2015 07:28:00 GMT' }), { from: 40, length: 60, bytesTotal: 100 }],
   ['the rest, proved by Last-Modified and length', byDate, 206, part({ etag: undefined }), { from: 40, length: 60, bytesTotal: 100 }],
+  ['the rest without the date that If-Range named', byDate, 206, part({ 'etag': undefined, 'last-modified': undefined }), { from: 40, length: 60, bytesTotal: 100 }],
+  ['the whole file without a validator, once it came again', { ...byTag, doubted: true }, 200, { 'content-length': '7' }, { from: 0, length: 7, bytesTotal: 7 }],
   ['the rest without a word on the total', byTag, 206, part({ 'content-range': 'bytes 40-99/*' }), { from: 40, length: 60, bytesTotal: 100 }],
   ['the rest in chunks', byTag, 206, part({ 'content-length': undefined, 'transfer-encoding': 'chunked' }), { from: 40, length: 60, bytesTotal: 100 }],
   ['the whole file instead of the rest', byTag, 200, { 'content-length': '120', 'etag': '"b"' }, { from: 0, length: 120, bytesTotal: 120 }],
@@ -48,6 +51,22 @@ for (const [what, asked, status, headers, expected, more] of bodies) {
   })
 }
 
+test('a whole file without a validator in place of the rest of one that has a strong one is doubtful', () => {
+  for (const asked of [byTag, byDate]) assert.deepEqual(judge(asked, 200, { 'content-length': '7' }), { kind: 'doubtful' })
+})
+
+test('a date proves sameness only where the answer was made at least a second later', () => {
+  const dates: [string | undefined, boolean][] = [
+    [undefined, false], ['', false], ['soon', false], [modified, false], ['Wed, 21 Oct 2015 07:27:00 GMT', false],
+    ['Wed, 21 Oct 2015 07:28:01 GMT', true], [later, true],
+  ]
+  for (const [date, isProof] of dates) {
+    const judgement = judge(whole, 200, { 'content-length': '100', 'last-modified': modified, date })
+    assert.equal(judgement.kind === 'body' && judgement.validator.lastModified, isProof ? modified : null, date)
+    assert.equal(judgement.kind === 'body' && judgement.modifiedAt, Date.UTC(2015, 9, 21, 7, 28))
+  }
+})
+
 const startingOver: [string, Asked, number, Headers][] = [
   ['another ETag', byTag, 206, part({ etag: '"b"' })],
   ['a weak ETag in place of a strong one', byTag, 206, part({ etag: 'W/"a"' })],
@@ -55,7 +74,8 @@ const startingOver: [string, Asked, number, Headers][] = [
   ['two different ETags', byTag, 206, part({ etag: ['"a"', '"b"'] })],
   ['another weak ETag though the date is the same', byDate, 206, part({ etag: 'W/"b"' })],
   ['another date', byDate, 206, part({ 'etag': undefined, 'last-modified': 'Thu, 22 Oct 2015 07:28:00 GMT' })],
-  ['no date where there was one', byDate, 206, part({ 'etag': undefined, 'last-modified': undefined })],
+  ['no date where there was one, and no total', byDate, 206, part({ 'etag': undefined, 'last-modified': undefined, 'content-range': 'bytes 40-99/*' })],
+  ['no date where there was one, and another total', byDate, 206, part({ 'etag': undefined, 'last-modified': undefined, 'content-range': 'bytes 40-99/101' })],
   ['another total', byTag, 206, part({ 'content-range': 'bytes 40-119/120', 'content-length': '80' })],
   ['an earlier start', byTag, 206, part({ 'content-range': 'bytes 0-99/100', 'content-length': '100' })],
   ['a later start', byTag, 206, part({ 'content-range': 'bytes 41-99/100', 'content-length': '59' })],

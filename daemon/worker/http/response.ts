@@ -25,6 +25,8 @@ export interface Asked {
   readonly rangesOnly: boolean
   /** What earlier answers said about the remote file, where this answer must be of the same version. */
   readonly known: { readonly bytesTotal: number | null; readonly validator: Validator } | null
+  /** The attempt before this one met a whole file without a validator where one was known, and did not take it. */
+  readonly doubted?: boolean
 }
 
 export type Judgement =
@@ -41,6 +43,8 @@ export type Judgement =
   }
   | { readonly kind: 'redirect'; readonly status: number; readonly location: string }
   | { readonly kind: 'start-over'; readonly why: string }
+  /** A whole file that nothing identifies, in place of the rest of one that was identified. */
+  | { readonly kind: 'doubtful' }
   | { readonly kind: 'failure'; readonly failure: Failure }
 
 const redirects: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
@@ -83,24 +87,43 @@ function isStrong(etag: string | null): boolean {
   return etag !== null && etag.startsWith('"')
 }
 
-function versionOf(headers: AnswerHeaders): { readonly validator: Validator; readonly modifiedAt: number | null } {
-  const etag = headerValue(headers, 'etag')
-  const modified = headerValue(headers, 'last-modified')
-  const modifiedAt = modified.kind === 'one' && modified.value.length <= 128 ? parseDate(modified.value) : null
-  return {
-    validator: {
-      etag: etag.kind === 'one' && etag.value.length <= 4096 && /^(W\/)?"[^"\x00-\x20]*"$/.test(etag.value) ? etag.value : null,
-      lastModified: modified.kind === 'one' && modifiedAt !== null ? modified.value : null,
-    },
-    modifiedAt,
-  }
+interface Version {
+  /** As the answer has them. */
+  readonly etag: string | null
+  readonly lastModified: string | null
+  readonly modifiedAt: number | null
+  /** What a later request may rely on. */
+  readonly validator: Validator
 }
 
-/** A missing validator proves nothing, so it counts as a difference. */
-function isSameVersion(known: Validator, answered: Validator): boolean {
+function versionOf(headers: AnswerHeaders): Version {
+  const tag = headerValue(headers, 'etag')
+  const modified = headerValue(headers, 'last-modified')
+  const modifiedAt = modified.kind === 'one' && modified.value.length <= 128 ? parseDate(modified.value) : null
+  const etag = tag.kind === 'one' && tag.value.length <= 4096 && /^(W\/)?"[^"\x00-\x20]*"$/.test(tag.value) ? tag.value : null
+  const lastModified = modified.kind === 'one' && modifiedAt !== null ? modified.value : null
+  return { etag, lastModified, modifiedAt, validator: { etag, lastModified: isSettled(headers, modifiedAt) ? lastModified : null } }
+}
+
+/**
+ * A date has whole seconds, so a file may change twice under one. It proves sameness only where the answer was made at
+ * least a second later, by the server's own clock (RFC 9110 §8.8.2.2); without `Date` nobody knows.
+ */
+function isSettled(headers: AnswerHeaders, modifiedAt: number | null): boolean {
+  const date = headerValue(headers, 'date')
+  const answeredAt = date.kind === 'one' ? parseDate(date.value) : null
+  return modifiedAt !== null && answeredAt !== null && answeredAt >= modifiedAt + 1000
+}
+
+/**
+ * A missing strong ETag proves nothing, so it counts as a difference. A missing date does not: a server that answers
+ * `If-Range` with a part has compared the date, and is told to leave it out (RFC 9110 §15.3.7).
+ */
+function isSameVersion(known: Validator, answered: Version): boolean {
   if (isStrong(known.etag)) return known.etag === answered.etag
   if (known.etag !== null && answered.etag !== null && known.etag !== answered.etag) return false
-  return known.lastModified !== null && known.lastModified === answered.lastModified
+  if (known.lastModified === null) return false
+  return answered.lastModified === null || known.lastModified === answered.lastModified
 }
 
 type Framing = { readonly kind: 'length'; readonly length: number } | { readonly kind: 'chunked' | 'close' }
@@ -122,11 +145,17 @@ function framingOf(head: AnswerHead): Framing | string {
 
 function judgeWhole(asked: Asked, head: AnswerHead, framing: Framing): Judgement {
   if (headerValue(head.headers, 'content-range').kind !== 'none') return invalid('The server sent the whole file and a range at once.')
+  const version = versionOf(head.headers)
   if (asked.rangesOnly) {
-    const changed = asked.known !== null && !isSameVersion(asked.known.validator, versionOf(head.headers).validator)
+    const changed = asked.known !== null && !isSameVersion(asked.known.validator, version)
     return changed
       ? { kind: 'start-over', why: 'the remote file has changed' }
       : failed(failure('insufficient-range-support', 'The server sent the whole file where a range was asked for.', { httpStatus: head.status }))
+  }
+  // A login page in the way looks like this. What is here is not given up for it at once.
+  const isIdentified = version.etag !== null || version.lastModified !== null
+  if (asked.known !== null && !isIdentified && asked.doubted !== true && mayResume(asked.known.validator, asked.known.bytesTotal)) {
+    return { kind: 'doubtful' }
   }
   const length = framing.kind === 'length' ? framing.length : null
   return body(head, framing, { from: 0, length, bytesTotal: length })
@@ -155,7 +184,11 @@ function partFault(asked: Asked, head: AnswerHead, framing: Framing): PartFault 
   if (range === null) return contradiction('The server sent a part without saying which.')
   const { known } = asked
   if (known) {
-    if (!isSameVersion(known.validator, versionOf(head.headers).validator)) return { kind: 'changed', why: 'the remote file has changed' }
+    const version = versionOf(head.headers)
+    if (!isSameVersion(known.validator, version)) return { kind: 'changed', why: 'the remote file has changed' }
+    if (!isStrong(known.validator.etag) && version.lastModified === null && range.total === null) {
+      return { kind: 'changed', why: 'nothing says that the remote file is the same' }
+    }
     if (range.total !== null && known.bytesTotal !== null && range.total !== known.bytesTotal) return { kind: 'changed', why: 'the size of the remote file has changed' }
   }
   const bytesTotal = range.total ?? known?.bytesTotal ?? null
@@ -173,7 +206,8 @@ function partFault(asked: Asked, head: AnswerHead, framing: Framing): PartFault 
 }
 
 function body(head: AnswerHead, framing: Framing, place: { from: number; length: number | null; bytesTotal: number | null }): Judgement {
-  return { kind: 'body', framing: framing.kind, ...versionOf(head.headers), ...place }
+  const { validator, modifiedAt } = versionOf(head.headers)
+  return { kind: 'body', framing: framing.kind, validator, modifiedAt, ...place }
 }
 
 function refused(head: AnswerHead, now: number): Judgement {
