@@ -1,5 +1,6 @@
 // From "these bytes are missing" to an answer whose body fits: requests, redirects hop by hop, the judgement of
 // every head, and a second go where a kept connection was dead before the server had said a word.
+import { failure } from '../../protocol/failures.ts'
 import type { TransferOrder } from '../link/messages.ts'
 import type { BodyWriter } from './body-writer.ts'
 import type { Cancellation } from './cancellation.ts'
@@ -33,12 +34,14 @@ export interface Ask {
   readonly cancellation: Cancellation
   /** The head is good. Gives what shall take the body. */
   readonly onBody: (body: Body, answered: Answered) => BodyWriter
+  /** Something without a validator came in place of the rest of the file; it is a failure now, and taken if it comes again. */
+  readonly onDoubt: () => void
   /** A wait of at most so many milliseconds begins. */
   readonly onLimit: (limitMs: number) => void
   readonly onBytes: () => void
 }
 
-export type Outcome = { readonly kind: 'received' | 'doubtful' } | { readonly kind: 'start-over'; readonly why: string }
+export type Outcome = { readonly kind: 'received' } | { readonly kind: 'start-over'; readonly why: string }
 
 export async function askFor(ask: Ask, connections: Connections): Promise<Outcome> {
   let { target } = ask
@@ -47,7 +50,11 @@ export async function askFor(ask: Ask, connections: Connections): Promise<Outcom
     connections.requestBegan(origin)
     const judgement = await askOnce(ask, target, hops, connections).finally(() => connections.requestEnded(origin))
     if (judgement.kind === 'body') return { kind: 'received' }
-    if (judgement.kind === 'start-over' || judgement.kind === 'doubtful') return judgement
+    if (judgement.kind === 'start-over') return judgement
+    if (judgement.kind === 'doubtful') {
+      ask.onDoubt()
+      raise(failure('invalid-server-response', 'The server sent something without a validator in place of the rest of the file.'))
+    }
     if (judgement.kind === 'failure') raise(judgement.failure)
     const next = nextTarget(target, judgement.location, judgement.status, hops, ask.order.http)
     if (isFailure(next)) raise(next)

@@ -193,6 +193,8 @@ export class Parts {
         part.writer = new BodyWriter(file, part.from, Math.min(body.length, partBufferBytes), null)
         return part.writer
       },
+      // The main connection meets it too.
+      onDoubt: () => {},
       onLimit: (ms) => { part.limitMs = ms },
       onBytes: () => {
         part.limitMs = bodyLimitMs

@@ -110,10 +110,6 @@ export class Receiving {
     for (let starts = 0, span = this.#nextSpan(); span !== null; span = this.#nextSpan()) {
       const outcome = await this.#ask(span, target)
       this.#limit.set(null)
-      if (outcome.kind === 'doubtful') {
-        this.#remote = { ...this.#remote, doubted: true }
-        raise(failure('invalid-server-response', 'The server sent something without a validator in place of the rest of the file.'))
-      }
       if (outcome.kind === 'start-over') {
         if (++starts > 1) raise(failure('invalid-server-response', 'The answers of the server contradict each other.'))
         this.#empty()
@@ -158,6 +154,7 @@ export class Receiving {
       },
       cancellation: this.#cancellation,
       onBody: (body, answered) => this.#startBody(body, answered, span, target),
+      onDoubt: () => { this.#remote = { ...this.#remote, doubted: true } },
       onLimit: (ms) => this.#limit.set(ms),
       onBytes: () => this.#bytesCame(this.#writer?.received ?? 0),
     }
