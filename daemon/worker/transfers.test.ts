@@ -137,6 +137,8 @@ for (const { kind, size, of } of ways) {
     ['cut off before a connection that was to close', { raw: Buffer.concat([Buffer.from(`HTTP/1.0 200 OK\r\nContent-Length: ${body.length + 1}\r\n\r\n`), body]) }, 'connection-closed'],
     ['with neither head nor length', { raw: Buffer.concat([Buffer.from('HTTP/1.1 204 No Content\r\n\r\n'), body]) }, 'http-error'],
     ['cut in the middle of its chunks', { body, framing: 'chunked', cutAfter: half, cut: 'end' }, 'connection-closed'],
+    ['without length, cut by a reset', { body, framing: 'close', cutAfter: half, cut: 'reset' }, 'connection-closed'],
+    ['cut by a reset in the middle of its last chunks', { body, framing: 'chunked', headers: { Connection: 'close' }, cutAfter: half, cut: 'reset' }, 'connection-closed'],
     ['with a broken chunk', { raw: Buffer.concat([Buffer.from(`HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${body.length.toString(16)}\r\n`), body, Buffer.from('\r\nxyz\r\n')]) }, 'invalid-server-response'],
     ['with two lengths', { body, headers: { 'Content-Length': String(body.length + 1) } }, 'invalid-server-response'],
     ['sent gzipped', { body, headers: { 'Content-Encoding': 'gzip' } }, 'unsupported-encoding'],

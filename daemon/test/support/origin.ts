@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto'
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
+import type { SecureContextOptions } from 'node:tls'
 
 export interface OriginRequest {
   readonly method: string
@@ -62,7 +63,7 @@ export interface Origin {
   close(): Promise<void>
 }
 
-export async function startOrigin(tls?: { readonly key: string; readonly cert: string }): Promise<Origin> {
+export async function startOrigin(tls?: SecureContextOptions): Promise<Origin> {
   const scripts = new Map<string, Script | ((request: OriginRequest) => Script)>()
   const requests: OriginRequest[] = []
   const sockets: Socket[] = []

@@ -6,7 +6,7 @@ import type { Cancellation } from '../cancellation.ts'
 import type { Connection } from './connections.ts'
 import { codeOf, raise } from '../failure-from.ts'
 import type { AnswerHead } from './response.ts'
-import type { Tap } from './wire.ts'
+import type { Tap } from './tap.ts'
 
 /** The body of an answer that is no file is read to keep the connection, if it is not larger than this. */
 const worthReading = 16 * 1024
@@ -125,12 +125,12 @@ class Answer implements Tap {
   }
 
   #head(status: number, answered: AnswerHead['headers']): void {
-    const { connection: { wire, origin }, onHead, onBytes } = this.#exchange
+    const { connection: { wire }, onHead, onBytes } = this.#exchange
     if (status < 200) return
     onBytes()
     const { plainLength } = wire
     const headers = plainLength === null ? answered : { ...answered, 'content-length': String(plainLength) }
-    this.#plan = onHead({ status, headers, version: wire.version, secure: origin.startsWith('https:') })
+    this.#plan = onHead({ status, headers, version: wire.version })
     this.#keepsAlive = wire.version === '1.1' && !/\bclose\b/i.test(String(headers['connection'] ?? ''))
     const { sink, length } = this.#plan
     if (sink === null && (length === null || length > worthReading)) return this.#finish(false)
@@ -154,8 +154,10 @@ class Answer implements Tap {
   }
 
   #ended(): void {
+    const { wire } = this.#exchange.connection
     // For the client only the head is over.
-    if (this.#exchange.connection.wire.isTapped) return
+    if (wire.isTapped) return
+    if (wire.brokenBy) return this.#broke(wire.brokenBy)
     const { length = null } = this.#plan ?? {}
     if (length !== null && this.#received < length) raise(failure('connection-closed', 'The answer ended before the end of the file.'))
     if (length !== null && this.#hasExcess()) raise(failure('invalid-server-response', 'The server sent more than it had announced.'))
@@ -167,7 +169,8 @@ class Answer implements Tap {
     // The client calls any broken answer with a length a contradiction; one that only ends early was cut.
     const isCut = codeOf(error) === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH' && this.#plan?.length != null && this.#received < this.#plan.length
     if (isCut) raise(failure('connection-closed', 'The answer ended before the end of the file.'))
-    throw error
+    // Where the connection broke, the client only names what it made of that.
+    throw this.#exchange.connection.wire.brokenBy ?? error
   }
 
   /** Did bytes come along with the last piece that belong to no answer? */

@@ -15,7 +15,7 @@ const laterRange: Asked = { ...range, known: { bytesTotal: 100, validator: { eta
 
 type Headers = AnswerHead['headers']
 const judge = (asked: Asked, status: number, headers: Headers, more: Partial<AnswerHead> = {}): ReturnType<typeof judgeResponse> =>
-  judgeResponse(asked, { status, headers, version: '1.1', secure: false, ...more }, now)
+  judgeResponse(asked, { status, headers, version: '1.1', ...more }, now)
 
 const part = (headers: Headers = {}): Headers => ({ 'content-range': 'bytes 40-99/100', 'content-length': '60', 'etag': '"a"', 'last-modified': modified, ...headers })
 
@@ -106,7 +106,6 @@ const failing: [string, Asked, number, Headers, FailureCode, Partial<AnswerHead>
   ['a length and chunks', whole, 200, { 'content-length': '5', 'transfer-encoding': 'chunked' }, 'invalid-server-response'],
   ['chunks in HTTP/1.0', whole, 200, { 'transfer-encoding': 'chunked' }, 'invalid-server-response', { version: '1.0' }],
   ['an unknown transfer coding', whole, 200, { 'transfer-encoding': 'gzip, chunked' }, 'invalid-server-response'],
-  ['no length over TLS', whole, 200, {}, 'invalid-server-response', { secure: true }],
   ['gzip', whole, 200, { 'content-encoding': 'gzip', 'content-length': '5' }, 'unsupported-encoding'],
   ['gzip in a part', byTag, 206, part({ 'content-encoding': 'br' }), 'unsupported-encoding'],
   ['204', whole, 204, {}, 'http-error'],

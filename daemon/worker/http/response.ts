@@ -12,8 +12,6 @@ export interface AnswerHead {
   readonly version: '1.0' | '1.1' | null
   /** Names in lower case. */
   readonly headers: AnswerHeaders
-  /** Did the answer come over TLS? There the end of a connection can be forged, so it cannot end a body. */
-  readonly secure: boolean
 }
 
 /** What we asked for. `from` and `to` (exclusive, `null`: to the end) are places in the remote file. */
@@ -138,7 +136,7 @@ function framingOf(head: AnswerHead): Framing | string {
     if (coding.kind === 'many' || coding.value.toLowerCase() !== 'chunked') return 'The server used an unknown transfer coding.'
     return head.version === '1.0' ? 'The server used chunks in an HTTP/1.0 answer.' : { kind: 'chunked' }
   }
-  if (length.kind === 'none') return head.secure ? 'The server gave no length, so that a cut could not be told from the end.' : { kind: 'close' }
+  if (length.kind === 'none') return { kind: 'close' }
   const bytes = parseLength(length.value)
   return bytes === null ? 'The server gave a length that is no number.' : { kind: 'length', length: bytes }
 }

@@ -10,22 +10,8 @@ import { headLength, hideContinue, hideLength, isInterim } from './answer-head.t
 import type { Cancellation } from '../cancellation.ts'
 import { Facade } from './facade.ts'
 import { ReadPace } from './read-pace.ts'
-import { descriptorOf, secureOptions, type Endpoint, type OnRead } from './socket-options.ts'
-
-export interface Tap {
-  /** Where the next bytes of the body shall land; never empty. `null`: anywhere. */
-  room(): Buffer | null
-  /** They are there. */
-  filled(count: number): void
-  /** Bytes that landed elsewhere, and do not stay there. */
-  take(bytes: Buffer): void
-  /** May it take from the socket by itself? Then the room is only used to find out whether there is something. */
-  readonly mayDrain: boolean
-  /** Takes what waits in `socket`, a descriptor. Gives how many bytes that was. */
-  drain(socket: number): number
-  /** The connection ended or failed (`null`: it was closed in order). */
-  ended(error: Error | null): void
-}
+import { closedInOrder, descriptorOf, secureOptions, type Endpoint, type OnRead } from './socket-options.ts'
+import type { Tap } from './tap.ts'
 
 /** All wires share one buffer for what has no place yet: what lands there is used or copied before the next read. */
 let commonBuffer: Buffer | null = null
@@ -43,6 +29,7 @@ export class Wire {
   readonly #pace: ReadPace | null
   #held: Promise<void> | null = null
   #isOver = false
+  #brokenBy: Error | null = null
   #isHeadDue = false
   /** The beginning of a head. */
   #unfinished: Buffer | null = null
@@ -84,16 +71,21 @@ export class Wire {
       const ended = (error: Error | null): void => {
         if (isConnected) return wire.#ended(error)
         cancellation.onCancel(null)
-        reject(error ?? Object.assign(new Error('closed'), { code: 'ECONNRESET' }))
+        reject(error ?? closed())
       }
       socket.on('error', ended)
-      socket.on('end', () => wire.#ended(null))
+      socket.on('end', () => wire.#ended(!secure || closedInOrder(socket) ? null : closed()))
       socket.on('close', () => ended(null))
     })
   }
 
   get isOpen(): boolean {
     return !this.#isOver && !this.#socket.destroyed
+  }
+
+  /** What ended the connection, unless it is open or was closed in order. The HTTP client takes a reset for the end of an answer. */
+  get brokenBy(): Error | null {
+    return this.#brokenBy
   }
 
   /** Which HTTP the last answer began with. */
@@ -236,12 +228,17 @@ export class Wire {
   #ended(error: Error | null): void {
     if (this.#isOver) return
     this.#isOver = true
+    this.#brokenBy = error
     if (this.#unfinished) this.#feed(this.#unfinished)
     if (this.#tap) this.#tap.ended(error)
     else if (error) this.#facade?.destroy(error)
     else this.#facade?.finish()
     this.onIdleEnd?.()
   }
+}
+
+function closed(): Error {
+  return Object.assign(new Error('closed'), { code: 'ECONNRESET' })
 }
 
 function versionOf(head: Buffer): '1.0' | '1.1' | null {
