@@ -1,7 +1,7 @@
 // Puts the broker's rooms together, starts them in the order in which they need each other, and stops them in reverse:
 // no more callers, no more slots, transfers flushed and recorded, the store last.
 import { randomUUID } from 'node:crypto'
-import { mkdirSync, readFileSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Arguments } from './arguments.ts'
 import { now } from './broker/clock.ts'
@@ -28,12 +28,11 @@ import { Secrets } from './broker/store/secrets.ts'
 import { Transfers } from './broker/transfers.ts'
 import { Views } from './broker/views.ts'
 import { Waiters } from './broker/waiters.ts'
-import { accountOf, groupIdOf } from './broker/workers/account.ts'
+import { accountOf } from './broker/workers/account.ts'
 import { WorkerPool } from './broker/workers/pool.ts'
-import { systemAuthorities } from './broker/workers/trust.ts'
 import { spawnWorker, type WorkerProcess } from './broker/workers/spawn.ts'
-import type { Configuration } from './config.ts'
 import type { Log } from './log.ts'
+import type { Settings } from './settings.ts'
 
 export interface Assembly {
   readonly jobs: number
@@ -44,7 +43,7 @@ export interface Assembly {
 
 export interface AssemblyOptions {
   readonly at: Arguments
-  readonly configuration: () => Configuration
+  readonly configuration: () => Settings
   readonly activatedFd: number | null
   readonly log: Log
   /** Tests put another program in the place of the worker; no flag does. */
@@ -79,8 +78,7 @@ async function furnish({ at, configuration, activatedFd, log, workerProgram }: A
   })
   await queue.reserveSequence()
 
-  const policies = new Policies({ tables: () => configuration().policy, limits: () => configuration().limits, groupIdOf, log })
-  await policies.load()
+  const policies = new Policies({ tables: () => configuration().policy, limits: () => configuration().limits })
   const live = new LiveProgress()
   const clocks = new JobClocks(() => served.now())
   const waiters = new Waiters()
@@ -91,7 +89,7 @@ async function furnish({ at, configuration, activatedFd, log, workerProgram }: A
   const workers = new WorkerPool({
     start: (ownerId, ownerLog) => startWorker(ownerId, ownerLog, workerProgram), log,
     idleSeconds: () => configuration().transfer.workerIdleSeconds,
-    certificateAuthorities: () => readAuthorities(configuration().transfer.certificateAuthorities),
+    certificateAuthorities: () => configuration().authorities,
     logLevel: () => at.logLevel ?? configuration().log.level,
     policies: () => policies.rules(),
   })
@@ -150,7 +148,7 @@ async function furnish({ at, configuration, activatedFd, log, workerProgram }: A
   return {
     jobs: loaded.jobs.length,
     reload: () => {
-      void policies.load().then(() => workers.reconfigure())
+      workers.reconfigure()
       scheduler.look()
       retention.look()
     },
@@ -170,12 +168,6 @@ async function furnish({ at, configuration, activatedFd, log, workerProgram }: A
       await store.close()
     },
   }
-}
-
-/** With authorities of its own a worker does not look at the system's by itself, so they go along. */
-function readAuthorities(files: readonly string[]): string[] {
-  const system = systemAuthorities()
-  return files.length === 0 ? [] : [...(system === null ? [] : [system]), ...files].map((file) => readFileSync(file, 'utf8'))
 }
 
 /** A process that is the owner; root switches to him, everybody else can only be himself. */

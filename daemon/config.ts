@@ -68,26 +68,34 @@ export class ConfigurationInvalid extends Error {
   }
 }
 
-export const defaultConfiguration: Configuration = configuration.parse({})
+export interface ConfigurationFile {
+  readonly configuration: Configuration
+  /** What is wrong with the value at a place of it, as a line. */
+  readonly problem: (path: readonly PropertyKey[], what: string) => string
+}
 
-/** @param isNamed the file was named by somebody and must be there; the usual place may be empty */
-export function readConfiguration(file: string, isNamed: boolean): Configuration {
-  let text: string
+/**
+ * @param isNamed the file was named by somebody and must be there; the usual place may be empty
+ * @throws ConfigurationInvalid
+ */
+export function readConfiguration(file: string, isNamed: boolean): ConfigurationFile {
+  let text = ''
   try {
     text = readFileSync(file, 'utf8')
   } catch (error) {
-    if (!isNamed && error instanceof Error && 'code' in error && error.code === 'ENOENT') return defaultConfiguration
-    throw new ConfigurationInvalid([`${file}: cannot be read: ${error instanceof Error ? error.message : String(error)}`])
+    const isMissing = error instanceof Error && 'code' in error && error.code === 'ENOENT'
+    if (isNamed || !isMissing) throw new ConfigurationInvalid([`${file}: cannot be read: ${error instanceof Error ? error.message : String(error)}`])
   }
   return checkConfiguration(text, file)
 }
 
-export function checkConfiguration(text: string, file: string): Configuration {
+function checkConfiguration(text: string, file: string): ConfigurationFile {
+  const problem = (path: readonly PropertyKey[], what: string): string => `${file}:${lineOf(text, path.map(String))}: ${path.map(String).join('.')}: ${what}`
   const checked = configuration.safeParse(parseToml(text, file))
-  if (checked.success) return checked.data
+  if (checked.success) return { configuration: checked.data, problem }
   throw new ConfigurationInvalid(checked.error.issues.flatMap((issue) => {
-    const keys = issue.code === 'unrecognized_keys' ? issue.keys.map((key) => [...issue.path, key]) : [issue.path]
-    return keys.map((path) => `${file}:${lineOf(text, path.map(String))}: ${path.map(String).join('.')}: ${issue.code === 'unrecognized_keys' ? 'is not known' : issue.message}`)
+    if (issue.code !== 'unrecognized_keys') return [problem(issue.path, issue.message)]
+    return issue.keys.map((key) => problem([...issue.path, key], 'is not known'))
   }))
 }
 

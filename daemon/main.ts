@@ -4,8 +4,10 @@ import { packageVersion } from '../protocol/version.ts'
 import { help, readArguments, UsageError, type Arguments } from './arguments.ts'
 import { assemble, type Assembly } from './assembly.ts'
 import { takeSupervisor } from './broker/supervisor.ts'
-import { ConfigurationInvalid, readConfiguration, type Configuration } from './config.ts'
+import { groupIdOf } from './broker/workers/account.ts'
+import { ConfigurationInvalid } from './config.ts'
 import { createLog, type RootLog } from './log.ts'
+import { readSettings, type Settings } from './settings.ts'
 
 /** A stop that takes longer than this ends the process all the same; what was acknowledged is on disk. */
 const stopWithinMs = 20_000
@@ -24,7 +26,7 @@ export async function main(argv: string[]): Promise<void> {
 }
 
 async function run(at: Arguments): Promise<void> {
-  let configuration = readConfiguration(at.config, at.isConfigNamed)
+  let configuration = await readSettings(at, groupIdOf)
   const log = createLog(at.logLevel ?? configuration.log.level)
   const supervisor = takeSupervisor(process.env, (error) => log.warn({ err: error }, 'the supervisor could not be told'))
   endOnDefect(log)
@@ -33,7 +35,7 @@ async function run(at: Arguments): Promise<void> {
   const reread = async (): Promise<void> => {
     const assembly = await starting
     supervisor.reloading()
-    configuration = reload(at, configuration, log)
+    configuration = await reload(at, configuration, log)
     assembly.reload()
     supervisor.ready()
   }
@@ -50,7 +52,9 @@ async function run(at: Arguments): Promise<void> {
   // Before it can be called by anybody: a signal that comes during the start is done after it, and does not end it halfway.
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)
-  process.on('SIGHUP', () => void reread())
+  // One after the other: the last one read is the one that counts.
+  let rereading: Promise<void> = Promise.resolve()
+  process.on('SIGHUP', () => { rereading = rereading.then(reread) })
   const assembly = await starting
   if (stopping) return
   log.info({ version: packageVersion, mode: at.mode, socket: at.socket, jobs: assembly.jobs }, 'backhauld is ready')
@@ -68,9 +72,9 @@ async function stopInOrder(starting: Promise<Assembly>, log: RootLog): Promise<v
   process.exit(0)
 }
 
-function reload(at: Arguments, present: Configuration, log: RootLog): Configuration {
+async function reload(at: Arguments, present: Settings, log: RootLog): Promise<Settings> {
   try {
-    const read = readConfiguration(at.config, at.isConfigNamed)
+    const read = await readSettings(at, groupIdOf)
     log.level = at.logLevel ?? read.log.level
     log.info({ config: at.config }, 'the configuration was read again')
     return read

@@ -1,11 +1,10 @@
-// The group policy of the configuration: which table applies to a caller, what it changes for him, and what it refuses. Groups are
-// looked up when the configuration is read, since a call cannot wait for a directory server. Admins are bound by no policy.
+// The group policy of the configuration: which table applies to a caller, what it changes for him, and what it refuses. Groups were
+// looked up when the configuration was read, since a call cannot wait for a directory server. Admins are bound by no policy.
 import { dirname } from 'node:path'
 import { Refusal } from '../../protocol/refusals.ts'
 import type { Caller } from '../core/access.ts'
 import type { Limits } from '../core/limits.ts'
 import { firstFor, isFolderAllowed, isRemoteNameAllowed, type OwnerRules } from '../link/policy-rules.ts'
-import type { Log } from '../log.ts'
 
 /** A table of the configuration, `[[policy]]`. */
 export interface PolicyTable {
@@ -20,17 +19,20 @@ export interface PolicyTable {
   readonly remoteNames?: readonly string[] | undefined
 }
 
+/** The same with the number of its group, which was found; `null` where it names none. */
+export interface GroupPolicy extends PolicyTable {
+  readonly groupId: number | null
+}
+
 interface Policy extends OwnerRules {
   /** Its place in the configuration, counted from 1. */
   readonly number: number
-  readonly table: PolicyTable
+  readonly table: GroupPolicy
 }
 
 export interface PoliciesOptions {
-  readonly tables: () => readonly PolicyTable[]
+  readonly tables: () => readonly GroupPolicy[]
   readonly limits: () => Limits
-  readonly groupIdOf: (name: string) => Promise<number | null>
-  readonly log: Log
 }
 
 /** What a call asks for, as far as a policy may refuse it. */
@@ -41,25 +43,14 @@ export interface Asked {
 
 export class Policies {
   readonly #options: PoliciesOptions
-  #policies: readonly Policy[] = []
 
   constructor(options: PoliciesOptions) {
     this.#options = options
   }
 
-  /** To be called when the configuration was read. A group that is not there has no members. */
-  async load(): Promise<void> {
-    const policies = await Promise.all(this.#options.tables().map(async (table, at): Promise<Policy> => {
-      const groupId = table.group === undefined ? null : await this.#options.groupIdOf(table.group) ?? -1
-      if (groupId === -1) this.#options.log.warn({ policy: at + 1, group: table.group }, 'a policy is for a group that there is not')
-      return { number: at + 1, table, groupId, localFolders: table.localFolders ?? null, remoteNames: table.remoteNames ?? null }
-    }))
-    this.#policies = policies
-  }
-
   /** For the workers, which know their groups themselves. */
   rules(): OwnerRules[] {
-    return this.#policies.map(({ groupId, localFolders, remoteNames }) => ({ groupId, localFolders, remoteNames }))
+    return this.#all().map(({ groupId, localFolders, remoteNames }) => ({ groupId, localFolders, remoteNames }))
   }
 
   /** The caller as the policy has him: bound by limits or not. */
@@ -99,8 +90,13 @@ export class Policies {
     }
   }
 
+  #all(): Policy[] {
+    return this.#options.tables().map((table, at) => (
+      { number: at + 1, table, groupId: table.groupId, localFolders: table.localFolders ?? null, remoteNames: table.remoteNames ?? null }))
+  }
+
   #of(caller: Caller): Policy | null {
-    return caller.role === 'admin' ? null : firstFor(this.#policies, caller.groupIds ?? [])
+    return caller.role === 'admin' ? null : firstFor(this.#all(), caller.groupIds ?? [])
   }
 }
 

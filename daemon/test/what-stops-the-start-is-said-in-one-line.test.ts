@@ -177,3 +177,48 @@ test('a state folder that cannot be used stops the start', async (t) => {
   chmodSync(daemon.state, 0o600)
   expectOneLine(run(...flagsOf(daemon)), /state/)
 })
+
+const certificate = (daemon: Daemon, name: string): string => {
+  const path = join(daemon.folder, name)
+  spawnSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', '/dev/null', '-out', path, '-subj', '/CN=x'])
+  return path
+}
+
+test('files and groups that the configuration names are looked at before the start, and what is wrong is said with its line', (t) => {
+  const daemon = make(t)
+  const wrong = (config: string, pattern: RegExp): void => {
+    daemon.configure(config)
+    expectOneLine(run(...flagsOf(daemon)), pattern)
+  }
+  const authorities = (path: string): string => `[transfer]\nfilesAtOnce = 4\ncertificateAuthorities = ["${path}"]\n`
+  const good = certificate(daemon, 'good.pem')
+  const cut = join(daemon.folder, 'cut.pem')
+  wrong(authorities('/nowhere/a.pem'), /config\.toml:3: transfer\.certificateAuthorities\.0: \/nowhere\/a\.pem cannot be read: ENOENT/)
+  wrong(authorities(daemon.folder), /config\.toml:3: .* cannot be read: EISDIR/)
+  writeFileSync(cut, 'hello')
+  wrong(authorities(cut), /cut\.pem holds no certificate/)
+  writeFileSync(cut, `${readFileSync(good, 'utf8')}-----BEGIN CERTIFICATE-----\nMIIB\n`)
+  wrong(authorities(cut), /cut\.pem holds a certificate that is cut off/)
+  writeFileSync(cut, '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n')
+  wrong(authorities(cut), /cut\.pem holds a certificate that cannot be read/)
+  wrong('[[policy]]\nexempt = true\n\n[[policy]]\ngroup = "no-such-group"\n', /config\.toml:5: policy\.1\.group: there is no group no-such-group/)
+})
+
+test('at SIGHUP a file or a group that is missing changes nothing: the daemon goes on with what it had', async (t) => {
+  const daemon = await started(t)
+  const client = await daemon.client()
+  const refused = (): string[] => daemon.log().filter(({ msg }) => msg === 'the configuration is wrong; the one before stays').map(({ problems }) => String(problems))
+  const good = certificate(daemon, 'good.pem')
+  for (const [at, named] of ['[transfer]\ncertificateAuthorities = ["/nowhere/a.pem"]\n', '[[policy]]\ngroup = "no-such-group"\n'].entries()) {
+    daemon.configure(`[limits]\njobsPerUser = 1\n${named}`)
+    daemon.signal('SIGHUP')
+    await until(() => refused().length === at + 1, 'it is said')
+    assert.equal((await client.call('session.hello')).limits.jobsPerUser, 60)
+  }
+  daemon.configure(`[limits]\njobsPerUser = 7\n[transfer]\ncertificateAuthorities = ["${good}"]\n`)
+  daemon.signal('SIGHUP')
+  await until(async () => (await client.call('session.hello')).limits.jobsPerUser === 7, 'a right one counts')
+  const { job } = await client.call('job.create', { displayName: 'x', resume: true, files: [{ remoteName: 'http://127.0.0.1:1/x', localName: join(daemon.files, 'x') }] })
+  const { job: tried } = await client.call('job.wait', { jobId: job.id, states: ['transient-error'] })
+  assert.equal(tried.error?.code, 'cannot-connect')
+})
