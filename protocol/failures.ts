@@ -27,7 +27,6 @@ export const failureContexts = {
   'http-error': 'remote-file',
   'invalid-remote-name': 'remote-file',
   'invalid-server-response': 'remote-file',
-  'unsupported-encoding': 'remote-file',
   'insufficient-range-support': 'remote-file',
   'invalid-range': 'remote-file',
   'too-many-redirects': 'remote-file',

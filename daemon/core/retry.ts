@@ -24,7 +24,6 @@ export const classOfFailure = {
   'http-error': 'by-status',
   'invalid-remote-name': 'fatal',
   'invalid-server-response': 'transient',
-  'unsupported-encoding': 'fatal',
   'insufficient-range-support': 'fatal',
   'invalid-range': 'fatal',
   'too-many-redirects': 'fatal',

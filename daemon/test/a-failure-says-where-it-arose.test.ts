@@ -87,12 +87,6 @@ test('a body that is shorter than announced is transient, and what is there is n
   assert.deepEqual([chunked.state, chunked.progress.filesTransferred], ['transient-error', 0])
 })
 
-test('an answer in an encoding that was not asked for is fatal', async () => {
-  const job = await served({ body, headers: { 'Content-Encoding': 'gzip' } })
-  assert.deepEqual([job.state, job.error?.context, job.error?.code], ['error', 'remote-file', 'unsupported-encoding'])
-  assert.equal(origin.requests.at(-1)?.headers['accept-encoding'], 'identity')
-})
-
 test('a redirect loop is fatal; a redirect is followed, or fails where the job says so', async () => {
   origin.route('/loop', { status: 302, headers: { Location: '/loop' } })
   const loop = await outcome(origin.url('/loop'))

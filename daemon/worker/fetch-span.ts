@@ -4,6 +4,7 @@ import { failure } from '../../protocol/failures.ts'
 import type { TransferOrder } from '../link/messages.ts'
 import type { BodyWriter } from './body-writer.ts'
 import type { Cancellation } from './cancellation.ts'
+import { warnOfCompressedText } from './http/content-encoding.ts'
 import type { Connection, Connections } from './http/connections.ts'
 import { runExchange, type BodyPlan } from './http/exchange.ts'
 import { raise, transportFailure } from './failure-from.ts'
@@ -85,6 +86,7 @@ async function askOver(connection: Connection, ask: Ask, target: Target, hops: n
   const onHead = (head: AnswerHead): BodyPlan => {
     judgement = judgeResponse(asked, head, Date.now())
     if (judgement.kind !== 'body') return { sink: null, length: announcedLength(head) }
+    warnOfCompressedText(head.headers, target.url.host)
     const isToldOf = order.http.redirects === 'allow-report' && hops > 0 && target.url.href.length <= longestRemoteName
     const answered = {
       remoteName: isToldOf ? target.url.href : null,

@@ -62,10 +62,6 @@ export function judgeResponse(asked: Asked, head: AnswerHead, now: number): Judg
   }
   if (status !== 200 && status !== 206) return refused(head, now)
 
-  const encoding = headerValue(headers, 'content-encoding')
-  if (encoding.kind === 'many' || (encoding.kind === 'one' && !/^(identity)?$/i.test(encoding.value))) {
-    return failed(failure('unsupported-encoding', 'The server sent the file in an encoding that was not asked for.', { httpStatus: status }))
-  }
   const framing = framingOf(head)
   if (typeof framing === 'string') return invalid(framing)
   return status === 206 ? judgePart(asked, head, framing) : judgeWhole(asked, head, framing)
