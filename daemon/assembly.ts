@@ -15,6 +15,7 @@ import { Notifier } from './broker/notify/notifier.ts'
 import { Policies } from './broker/policies.ts'
 import { Queue } from './broker/queue.ts'
 import { Retention } from './broker/retention.ts'
+import { bytesHere } from './core/view.ts'
 import { Connections } from './broker/rpc/connections.ts'
 import { Dispatch } from './broker/rpc/dispatch.ts'
 import { listen } from './broker/rpc/listener.ts'
@@ -101,6 +102,11 @@ async function furnish({ at, configuration, activatedFd, log, workerProgram }: A
     queue, clocks, log, start: (jobId) => transfers.start(jobId), isHeld: (jobId) => ending.isHeld(jobId),
     slots: () => ({ foreground: configuration().transfer.foregroundSlots, background: configuration().transfer.backgroundSlots }),
     timeSliceSeconds: () => configuration().transfer.timeSliceSeconds,
+    minimumBytesPerSecond: () => configuration().transfer.minimumBytesPerSecond,
+    progressOf: (job) => {
+      const moving = live.of(job.id)
+      return { bytes: bytesHere(job, moving), bytesPerSecond: moving.bytesPerSecond }
+    },
   })
   queue.onCommitted(({ after, effects, before }) => {
     if (effects.includes('stop-transfers')) void transfers.stop(after.id)

@@ -32,6 +32,8 @@ const configuration = z.strictObject({
     foregroundSlots: count.default(16),
     filesAtOnce: count.max(256).default(4),
     timeSliceSeconds: seconds.default(300),
+    /** A job that moves less for a time slice gives its slot to whoever could move. */
+    minimumBytesPerSecond: z.int().min(0).default(1024),
     workerIdleSeconds: seconds.default(60),
     /** PEM files of authorities to trust besides the known ones. */
     certificateAuthorities: z.array(absolutePath).default([]),

@@ -4,9 +4,9 @@
 import { failure, failureContexts, type FailureCode } from '../../protocol/failures.ts'
 import type { JobError } from '../../protocol/job.ts'
 import type { JobRecord } from '../core/job.ts'
-import { Ready } from '../core/ready.ts'
+import { Ready, type Waiting } from '../core/ready.ts'
 import { remainingMs } from '../core/recovery.ts'
-import { decide, whyWaiting, type Running, type Slots } from '../core/schedule.ts'
+import { decide, isSlow, whyWaiting, type Running, type Slots } from '../core/schedule.ts'
 import { isMoving, transition, type Happening } from '../core/transitions.ts'
 import type { Log } from '../log.ts'
 import { DueTimes, now } from './clock.ts'
@@ -18,18 +18,26 @@ export interface SchedulerOptions {
   readonly clocks: JobClocks
   readonly slots: () => Slots
   readonly timeSliceSeconds: () => number
+  /** A job that moves less for a time slice gives way. */
+  readonly minimumBytesPerSecond: () => number
+  /** How many bytes of the job are here, and how fast it moves. */
+  readonly progressOf: (job: JobRecord) => { readonly bytes: number; readonly bytesPerSecond: number }
   readonly start: (jobId: string) => void
   /** A job that is being completed or cancelled gets no slot. */
   readonly isHeld: (jobId: string) => boolean
   readonly log: Log
 }
 
-type DueKind = 'retry' | 'stuck' | 'busy' | 'slice'
+type DueKind = 'retry' | 'stuck' | 'busy' | 'slice' | 'slow'
 
 export class Scheduler {
   readonly #options: SchedulerOptions
   readonly #ready = new Ready()
   readonly #running = new Map<string, Running>()
+  /** Bytes that were here when the time slice of a running job began. */
+  readonly #sliceBegan = new Map<string, number>()
+  /** Jobs that gave way because they hardly moved; after a time slice they count like any other. */
+  readonly #slow = new Set<string>()
   readonly #due: DueTimes
   #isLooking = false
   #closed = false
@@ -42,8 +50,8 @@ export class Scheduler {
   }
 
   /** Why a queued job does not move. */
-  whyWaiting(job: JobRecord): 'slot' | 'priority' {
-    return whyWaiting(job.priority, [...this.#running.values()], this.#ready)
+  whyWaiting(job: JobRecord): 'slot' | 'priority' | 'slow' {
+    return whyWaiting(this.#waiting(job), [...this.#running.values()], this.#ready)
   }
 
   /** The job is not held any more. */
@@ -68,9 +76,10 @@ export class Scheduler {
   }
 
   #take(job: JobRecord, isStart: boolean): void {
-    const { id, state, priority } = job
-    if (state === 'queued' && !this.#options.isHeld(id)) this.#ready.add({ id, priority, ownerId: job.owner.id })
+    const { id, state } = job
+    if (state === 'queued' && !this.#options.isHeld(id)) this.#ready.add(this.#waiting(job))
     else this.#ready.remove(id)
+    if (state !== 'queued' && !isMoving(state)) this.#forgetSlow(id)
     this.#takeRunning(job)
     if (state === 'transient-error' && job.error) this.#setRetry(job, job.error, isStart)
     else {
@@ -85,14 +94,40 @@ export class Scheduler {
     const present = this.#running.get(id)
     if (!isMoving(job.state)) {
       if (!this.#running.delete(id)) return
+      this.#sliceBegan.delete(id)
       this.#due.clear(`slice ${id}`)
       this.#due.clear(`busy ${id}`)
     } else if (!present) {
-      this.#running.set(id, { id, priority, ownerId: job.owner.id, sliceOver: false })
-      this.#due.set(`slice ${id}`, this.#options.timeSliceSeconds() * 1000)
+      this.#forgetSlow(id)
+      this.#running.set(id, { id, priority, ownerId: job.owner.id, sliceOver: false, isSlow: false })
+      this.#beginSlice(job)
     } else if (present.priority !== priority) this.#running.set(id, { ...present, priority })
     // Each time, since the option may have been changed.
     if (isMoving(job.state)) this.#setBusy(job)
+  }
+
+  #waiting({ id, priority, owner }: JobRecord): Waiting {
+    return { id, priority, ownerId: owner.id, isSlow: this.#slow.has(id) }
+  }
+
+  #beginSlice(job: JobRecord): void {
+    this.#sliceBegan.set(job.id, this.#options.progressOf(job).bytes)
+    this.#due.set(`slice ${job.id}`, this.#options.timeSliceSeconds() * 1000)
+  }
+
+  /** The job goes on until somebody waits for its slot; how it moves is looked at again after as long. */
+  #endSlice(job: JobRecord, running: Running): void {
+    const { bytes, bytesPerSecond } = this.#options.progressOf(job)
+    const moved = bytes - (this.#sliceBegan.get(job.id) ?? 0)
+    const sliceSeconds = this.#options.timeSliceSeconds()
+    const slow = isSlow({ moved, sliceSeconds, bytesPerSecond, minimum: this.#options.minimumBytesPerSecond() })
+    this.#running.set(job.id, { ...running, sliceOver: true, isSlow: slow })
+    this.#beginSlice(job)
+    this.look()
+  }
+
+  #forgetSlow(id: string): void {
+    if (this.#slow.delete(id)) this.#due.clear(`slow ${id}`)
   }
 
   #setRetry(job: JobRecord, error: JobError, isStart: boolean): void {
@@ -116,8 +151,10 @@ export class Scheduler {
     const running = this.#running.get(id)
     if (!job) return
     if (kind === 'slice') {
-      if (running) this.#running.set(id, { ...running, sliceOver: true })
-      this.look()
+      if (running) this.#endSlice(job, running)
+    } else if (kind === 'slow') {
+      this.#slow.delete(id)
+      this.#take(job, false)
     } else if (kind === 'retry') this.#happen(id, { kind: 'retry-due' })
     else if (kind === 'stuck') this.#stuck(job)
     else this.#busyTooLong(job)
@@ -138,14 +175,22 @@ export class Scheduler {
   #decide(): void {
     if (this.#closed) return
     const { give, take } = decide([...this.#running.values()], this.#ready, this.#options.slots())
-    for (const id of take) this.#happen(id, { kind: 'slot-taken' })
+    for (const id of take) this.#takeSlot(id)
     for (const id of give) this.#give(id)
+  }
+
+  #takeSlot(id: string): void {
+    if (this.#running.get(id)?.isSlow) {
+      this.#slow.add(id)
+      this.#due.set(`slow ${id}`, this.#options.timeSliceSeconds() * 1000)
+    }
+    this.#happen(id, { kind: 'slot-taken' })
   }
 
   #give(id: string): void {
     // It counts as running at once, so that the next look does not give the slot twice.
     const job = this.#options.queue.get(id)
-    this.#ready.remove(id)
+    this.#ready.given(id)
     if (!job) return
     let given = false
     void this.#change(id, (present) => {

@@ -8,13 +8,14 @@ import type { Queue } from './queue.ts'
 export interface ViewsOptions {
   readonly queue: Queue
   readonly live: LiveProgress
-  readonly whyWaiting: (job: JobRecord) => 'slot' | 'priority'
+  readonly whyWaiting: (job: JobRecord) => 'slot' | 'priority' | 'slow'
 }
 
 /** Of a job that is queued and does not move. */
 const waiting = {
   slot: { ...still, blocked: { reason: 'slot', until: null, detail: 'All slots are taken; the job waits for its turn.' } },
   priority: { ...still, blocked: { reason: 'priority', until: null, detail: 'Jobs of a higher priority go first.' } },
+  slow: { ...still, blocked: { reason: 'slot', until: null, detail: 'The job moved less than `minimumBytesPerSecond` for a time slice and gave its slot to a job that could move.' } },
 } as const satisfies Record<string, Live>
 
 export class Views {

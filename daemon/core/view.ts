@@ -47,6 +47,11 @@ function restingSumOf(job: JobRecord): Sum {
   return sum
 }
 
+/** Bytes of the job that are here, moving ones included. */
+export function bytesHere(job: JobRecord, live: Live): number {
+  return (live.bytesByFile.size > 0 ? sumOf(job, live) : restingSumOf(job)).bytesTransferred
+}
+
 function sumOf(job: JobRecord, live: Live): Sum {
   let bytesTotal: number | null = 0
   let bytesTransferred = 0

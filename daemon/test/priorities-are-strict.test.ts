@@ -104,6 +104,20 @@ test('jobs of one priority take turns by time slice, and keep what they have', a
   for (const jobId of jobs) assert.ok((await client.call('job.get', { jobId })).job.progress.bytesTransferred >= 200)
 })
 
+test('a job that hardly moves gives its slot to one of a lower priority that could, says so, and has its turn again', async (t) => {
+  await configured(t, 'backgroundSlots = 4\ntimeSliceSeconds = 1')
+  const high = await make('high')
+  await client.call('job.wait', { jobId: high, states: ['transferring'] })
+  origin.route('/moves', { body: Buffer.alloc(400_000), pace: { bytes: 4000, everyMs: 100 } })
+  const files = [{ remoteName: origin.url('/moves'), localName: join(daemon.files, 'moves') }]
+  const { job } = await client.call('job.create', { displayName: 'moves', priority: 'low', resume: true, files })
+  assert.equal((await client.call('job.get', { jobId: job.id })).job.waiting?.reason, 'priority')
+  await client.call('job.wait', { jobId: job.id, states: ['transferring'], timeoutSeconds: 10 })
+  const { reasons } = await client.call('job.explain', { jobId: high })
+  assert.match(reasons[0]?.detail ?? '', /minimumBytesPerSecond/)
+  await client.call('job.wait', { jobId: high, states: ['transferring'], timeoutSeconds: 10 })
+})
+
 test('a job alone goes on after its time slice', async (t) => {
   await configured(t, 'backgroundSlots = 1\ntimeSliceSeconds = 0.1')
   const jobId = await make('normal')
