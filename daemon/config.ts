@@ -40,6 +40,7 @@ const configuration = z.strictObject({
   }).prefault({}),
   callbacks: z.strictObject({
     answerTimeoutSeconds: seconds.default(30),
+    commandTimeoutSeconds: seconds.max(86_400).default(300),
     retrySeconds: seconds.default(1),
     retryMaximumSeconds: seconds.default(300),
     atOncePerUser: count.max(1000).default(4),

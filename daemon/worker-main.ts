@@ -37,6 +37,7 @@ export function main(): void {
     'endpoint.call': (params) => endpoints.call(params),
     'endpoint.close': ({ endpointId }) => endpoints.closeOne(endpointId),
     'command.run': (params) => commands.run(params),
+    'command.end': ({ commandId }) => commands.end(commandId),
   }
   const peer: Peer = createPeer({
     send: (line) => outgoing.add(line),

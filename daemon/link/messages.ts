@@ -89,7 +89,9 @@ export interface Orders {
   'endpoint.call': { params: { endpointId: number; method: string; params: unknown; timeoutMs: number }; result: { answered: boolean; message: string | null } }
   'endpoint.close': { params: { endpointId: number }; result: void }
   /** Run the owner's program for an event, without a shell. `exitCode` null: not started, or ended by a signal or by time. */
-  'command.run': { params: { program: string; args: readonly string[]; environment: Readonly<Record<string, string>>; timeoutMs: number }; result: { exitCode: number | null; message: string | null } }
+  'command.run': { params: { commandId: number; program: string; args: readonly string[]; environment: Readonly<Record<string, string>>; timeoutMs: number }; result: { exitCode: number | null; message: string | null } }
+  /** End a program that still runs, with all that it started. */
+  'command.end': { params: { commandId: number }; result: void }
 }
 type Failures = z.infer<typeof failureSchema>
 

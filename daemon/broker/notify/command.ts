@@ -6,7 +6,7 @@ import { hasEnded } from '../../../protocol/job.ts'
 import type { NotifyCommand } from '../../../protocol/options.ts'
 import type { JobRecord } from '../../core/job.ts'
 import type { Log } from '../../log.ts'
-import { DueTimes } from '../clock.ts'
+import { DueTimes, now } from '../clock.ts'
 import type { Queue } from '../queue.ts'
 import type { WorkerSource } from '../workers/worker-link.ts'
 import { CallLines } from './call-lines.ts'
@@ -27,9 +27,9 @@ export interface CommandsOptions {
 }
 
 const runsAtMost = 10
-/** A program that hangs must not keep the owner's worker for ever. */
-const runWithinMs = 3_600_000
 const graceMs = 5000
+/** A command may complete its job and then do something with the files. */
+const afterCompletedMs = 5000
 
 interface Run {
   readonly event: DeliveredEvent
@@ -39,6 +39,8 @@ interface Run {
   runs: number
   /** Those and the times when there was no worker. */
   failures: number
+  /** A program that runs now. */
+  running: { readonly since: number; readonly program: string; readonly end: () => void } | null
 }
 
 export function isCommandKind(kind: DeliveredEvent['kind']): kind is 'transferred' | 'error' {
@@ -51,6 +53,7 @@ export class Commands {
   readonly #runs = new Map<number, Run>()
   readonly #lines: CallLines
   readonly #due: DueTimes
+  #lastCommandId = 0
   #closed = false
 
   constructor(options: CommandsOptions) {
@@ -67,11 +70,35 @@ export class Commands {
   start(event: DeliveredEvent): void {
     const { sequence, jobId } = event
     if (this.#closed || this.#runs.has(sequence) || !this.#options.queue.get(jobId)?.options.notify.command) return
-    this.#runs.set(sequence, { event, isReplay: !this.#isPending(event), runs: 0, failures: 0 })
+    this.#runs.set(sequence, { event, isReplay: !this.#isPending(event), runs: 0, failures: 0, running: null })
     this.#line(sequence)
   }
 
-  /** The job has ended, or has another command: what was tried does not count. */
+  /** A program that still runs for a job that has ended ends too. */
+  jobEnded({ id, state }: JobRecord): void {
+    for (const { event, running } of this.#runs.values()) {
+      if (event.jobId !== id || !running) continue
+      if (state === 'acknowledged') setTimeout(running.end, afterCompletedMs).unref()
+      else running.end()
+    }
+    this.forget(id)
+  }
+
+  /** What the command of a job does now, as a sentence; `until`: when that ends at the latest. */
+  describe(jobId: string): { readonly detail: string; readonly until: number | null } | null {
+    const ofJob = [...this.#runs.values()].filter(({ event }) => event.jobId === jobId)
+    const run = ofJob.find((one) => one.running) ?? ofJob[0]
+    if (!run) return null
+    const { running, event, runs } = run
+    if (running) {
+      const until = running.since + this.#options.settings().commandTimeoutSeconds * 1000
+      return { detail: `The notify command ${running.program} runs for the event ${event.kind}, for the ${ordinal(runs)} time.`, until }
+    }
+    if (runs >= runsAtMost) return { detail: `The notify command failed ${runs} times; it is run again after the next start.`, until: null }
+    return { detail: runs === 0 ? 'The notify command waits for its turn.' : `The notify command failed ${runs} times and is run again.`, until: null }
+  }
+
+  /** The job has another command: what was tried does not count. */
   forget(jobId: string): void {
     for (const [sequence, { event }] of this.#runs) if (event.jobId === jobId) this.#forget(sequence)
   }
@@ -133,11 +160,17 @@ export class Commands {
       const release = worker.hold()
       try {
         run.runs++
-        const order = { program, args: [...args, job.id, kind], environment, timeoutMs: runWithinMs }
-        const { exitCode, message } = await worker.request('command.run', order, runWithinMs + graceMs)
-        log.debug({ jobId: job.id, kind, exitCode, message }, 'the notify command was run')
+        const timeoutMs = this.#options.settings().commandTimeoutSeconds * 1000
+        const commandId = ++this.#lastCommandId
+        const order = { commandId, program, args: [...args, job.id, kind], environment, timeoutMs }
+        run.running = { since: now(), program, end: () => worker.notify('command.end', { commandId }) }
+        const { exitCode, message } = await worker.request('command.run', order, timeoutMs + graceMs)
+        const said = { jobId: job.id, kind, exitCode, message }
+        if (message === null) log.debug(said, 'the notify command was run')
+        else log.warn(said, 'the notify command did not end by itself')
         return exitCode === 0
       } finally {
+        run.running = null
         release()
       }
     } catch (error) {
@@ -145,4 +178,8 @@ export class Commands {
       return false
     }
   }
+}
+
+function ordinal(number: number): string {
+  return `${number}${number === 1 ? 'st' : number === 2 ? 'nd' : number === 3 ? 'rd' : 'th'}`
 }

@@ -53,7 +53,7 @@ test('a file that is not acknowledged holds back what comes after it, while ther
 })
 
 test('the delay doubles from the first to the longest', () => {
-  const settings = { answerTimeoutSeconds: 30, retrySeconds: 1, retryMaximumSeconds: 300, atOncePerUser: 4 }
+  const settings = { answerTimeoutSeconds: 30, commandTimeoutSeconds: 300, retrySeconds: 1, retryMaximumSeconds: 300, atOncePerUser: 4 }
   assert.deepEqual([1, 2, 3, 9, 10, 5000].map((failures) => retryDelayMs(settings, failures)), [1000, 2000, 4000, 256_000, 300_000, 300_000])
 })
 

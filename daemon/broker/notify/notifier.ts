@@ -112,6 +112,11 @@ export class Notifier {
     this.#watches.end(watchId, connection)
   }
 
+  /** What the notify command of a job does now. */
+  command(jobId: string): ReturnType<Commands['describe']> {
+    return this.#commands.describe(jobId)
+  }
+
   /** Calls nobody any more, and waits for what was acknowledged to be written. */
   async close(): Promise<void> {
     this.#closed = true
@@ -127,7 +132,7 @@ export class Notifier {
     if (this.#closed) return
     const { before, after, events } = committed
     this.#watches.take(committed)
-    if (hasEnded(after.state)) return this.#forget(after.id)
+    if (hasEnded(after.state)) return this.#forget(after)
     if (before && before.owner.id !== after.owner.id) this.#registrations.handOver(before)
     // What was tried with another command does not count.
     if (before && before.options !== after.options && hasOtherCommand(before, after)) this.#commands.forget(after.id)
@@ -146,9 +151,10 @@ export class Notifier {
     if (job) this.#modifications.raise(job)
   }
 
-  #forget(jobId: string): void {
+  #forget(job: JobRecord): void {
+    const { id: jobId } = job
     this.#outbox.forget(jobId)
-    this.#commands.forget(jobId)
+    this.#commands.jobEnded(job)
     this.#modifications.forget(jobId)
     this.#registrations.forget(jobId)
   }

@@ -3,6 +3,8 @@
 export interface CallbackSettings {
   /** How long a call may stay unanswered. */
   readonly answerTimeoutSeconds: number
+  /** How long a notify command may run. */
+  readonly commandTimeoutSeconds: number
   /** From the first call that failed to the next; doubles each time up to the maximum. */
   readonly retrySeconds: number
   readonly retryMaximumSeconds: number
