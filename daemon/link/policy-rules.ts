@@ -1,6 +1,7 @@
 // The rules of a policy that both processes apply: the broker to what a call names, before anything is done, and the worker to what
 // it comes to, the real folder behind links and each hop of a redirect. Pure. In a worker they are no wall, since it is its
 // owner's process; they keep the honest from being led around a rule.
+import { requestTarget } from './request-target.ts'
 
 export interface OwnerRules {
   /** For members of this group; `null`: for everybody. */
@@ -29,10 +30,12 @@ export function isFolderAllowed(patterns: readonly string[] | null, folder: stri
 export function isRemoteNameAllowed(patterns: readonly string[] | null, remoteName: string): boolean {
   if (patterns === null) return true
   const url = new URL(remoteName)
+  // Servers differ in what they make of `..` and its disguises: what is asked for must be allowed either way.
+  const paths = [url.pathname + url.search, requestTarget(remoteName)]
   return patterns.some((pattern) => {
     const [, scheme = '', host = '', path = ''] = /^(https?):\/\/([^/]+)(\/.*)?$/.exec(pattern) ?? []
     // Of a URL only what the connection is made to, and the path: a name and password before the host prove nothing.
-    return url.protocol === `${scheme}:` && matches(host, url.host, '[^/:@]*') && matches(path === '' ? '/*' : path, url.pathname + url.search, '.*')
+    return url.protocol === `${scheme}:` && matches(host, url.host, '[^/:@]*') && paths.every((each) => matches(path === '' ? '/*' : path, each, '.*'))
   })
 }
 

@@ -87,9 +87,10 @@ async function askOver(connection: Connection, ask: Ask, target: Target, hops: n
     judgement = judgeResponse(asked, head, Date.now())
     if (judgement.kind !== 'body') return { sink: null, length: announcedLength(head) }
     warnOfCompressedText(head.headers, target.url.host)
-    const isToldOf = order.http.redirects === 'allow-report' && hops > 0 && target.url.href.length <= longestRemoteName
+    const reached = `${target.url.origin}${target.path}`
+    const isToldOf = order.http.redirects === 'allow-report' && hops > 0 && reached.length <= longestRemoteName
     const answered = {
-      remoteName: isToldOf ? target.url.href : null,
+      remoteName: isToldOf ? reached : null,
       answerMs: performance.now() - askedAt,
       takesRanges: head.status === 206 || head.headers['accept-ranges'] === 'bytes',
     }
@@ -99,7 +100,7 @@ async function askOver(connection: Connection, ask: Ask, target: Target, hops: n
   const mayKeep = await runExchange({
     connection,
     method: target.method,
-    path: `${target.url.pathname}${target.url.search}`,
+    path: target.path,
     headers: requestHeaders(target, range, asked.known ? ifRangeOf(asked.known.validator) : null),
     onHead,
     onBytes: ask.onBytes,

@@ -30,6 +30,7 @@ after(async () => {
 
 /** statfs(2). */
 const ext4 = 0xef53
+const http = { method: 'GET', headers: {}, redirects: 'allow', redirectToHttp: false } as const
 const sizes = { small: 20_000, large: 3_000_000 }
 const contents = { small: randomBytes(sizes.small), large: randomBytes(sizes.large) }
 type Size = keyof typeof sizes
@@ -75,6 +76,28 @@ const ways = [
   { kind: 'small', size: 'small', of: (script: Script) => script }, { kind: 'large', size: 'large', of: (script: Script) => script },
   { kind: 'small, not plainly sent', size: 'small', of: notPlain }, { kind: 'large, not plainly sent', size: 'large', of: notPlain },
 ] as const satisfies { kind: string; size: Size; of: (script: Script) => Script }[]
+
+test('a file is asked for as it was named, also where a redirect leads', async () => {
+  const body = contents.small
+  for (const named of ["/k?filename='a.zip'", '/k/%2e%2e/b?x=1', '/k?', '/k/a|b{c}', '/k\\b']) {
+    const from = route({ status: 302, headers: { Location: origin.url(named) } })
+    origin.route(named.split('?')[0] ?? '', { body })
+    for (const path of [named, from]) {
+      const file = localFile()
+      assertDone(await run(path, file, { http: { ...http, redirects: 'allow-report' } }), file, body)
+      assert.equal(origin.requests.at(-1)?.path, named)
+    }
+  }
+})
+
+test('a Location of raw bytes leads to the same bytes', async () => {
+  for (const [raw, asked] of [[Buffer.from('/café 中'), '/caf%C3%A9%20%E4%B8%AD'], [Buffer.from('/caf\xe9', 'latin1'), '/caf%E9']] as const) {
+    origin.route(asked, { body: contents.small })
+    const path = route({ raw: Buffer.concat([Buffer.from('HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: '), raw, Buffer.from('\r\n\r\n')]) })
+    const file = localFile()
+    assertDone(await run(path, file), file, contents.small)
+  }
+})
 
 for (const { kind, size, of } of ways) {
   const body = contents[size]

@@ -5,12 +5,14 @@ import { failure, type Failure } from '../../../protocol/failures.ts'
 import { packageVersion } from '../../../protocol/version.ts'
 import type { TransferOrder } from '../../link/messages.ts'
 import { isRemoteNameAllowed } from '../../link/policy-rules.ts'
+import { requestTarget, resolveReference } from '../../link/request-target.ts'
 
 export const maximumRedirects = 10
 
-/** One place to ask. `url` carries no user info and no fragment. */
+/** One place to ask. `url` says where it is and carries no user info; `path` is what is asked for there, as it was named. */
 export interface Target {
   readonly url: URL
+  readonly path: string
   readonly method: string
   readonly headers: Readonly<Record<string, string>>
 }
@@ -35,23 +37,24 @@ export function firstTarget(order: Pick<TransferOrder, 'remoteName' | 'http'>): 
   const headers = own.length === 0 ? noHeaders : Object.fromEntries(own
     .map(([name, value]) => [name.toLowerCase(), value] as const)
     .filter(([name]) => !ownHeaders.has(name)))
-  return targetOf(url, order.http.method.toUpperCase(), headers)
+  return targetOf(url, requestTarget(order.remoteName), order.http.method.toUpperCase(), headers)
 }
 
 /** Where a redirect leads from `target`; `hops` were made before it. */
 export function nextTarget(target: Target, location: string, status: number, hops: number, http: TransferOrder['http']): Target | Failure {
   if (http.redirects === 'disallow') return failure('http-error', `The server answered with status ${status}.`, { httpStatus: status })
   if (hops >= maximumRedirects) return failure('too-many-redirects', 'The server redirected too many times.', { httpStatus: status })
-  const url = parseUrl(location, target.url)
+  const named = resolveReference(location, target.url.origin, target.path)
+  const url = parseUrl(named)
   if (url === null) return failure('redirect-refused', 'The server redirected to something that is not an http or https URL.', { httpStatus: status })
-  if (!isRemoteNameAllowed(http.remoteNames ?? null, url.href)) return failure('blocked-by-policy', 'The server redirected to where the policy of the owner does not allow it.', { httpStatus: status })
+  if (!isRemoteNameAllowed(http.remoteNames ?? null, named)) return failure('blocked-by-policy', 'The server redirected to where the policy of the owner does not allow it.', { httpStatus: status })
   if (target.url.protocol === 'https:' && url.protocol === 'http:' && !http.redirectToHttp) {
     return failure('redirect-refused', 'The server redirected from https to http, which the job does not allow.', { httpStatus: status })
   }
   const keeps = url.origin === target.url.origin
   const headers = Object.fromEntries(Object.entries(target.headers).filter(([name]) => keeps || !originHeaders.has(name)))
   const becomesGet = status === 303 || ((status === 301 || status === 302) && target.method === 'POST')
-  return targetOf(url, becomesGet ? 'GET' : target.method, headers)
+  return targetOf(url, requestTarget(named), becomesGet ? 'GET' : target.method, headers)
 }
 
 /** The headers on the wire, as a flat list. `range` is what follows `bytes=`. */
@@ -67,25 +70,23 @@ export function isFailure(value: Target | Failure): value is Failure {
   return 'code' in value
 }
 
-function targetOf(url: URL, method: string, headers: Readonly<Record<string, string>>): Target {
+function targetOf(url: URL, path: string, method: string, headers: Readonly<Record<string, string>>): Target {
   const { username, password } = url
-  // Setting a part parses the whole anew, also where there is none.
-  if (url.hash !== '') url.hash = ''
-  if (username === '' && password === '') return { url, method, headers }
+  if (username === '' && password === '') return { url, path, method, headers }
   url.username = url.password = ''
   const secret = Buffer.from(`${decode(username)}:${decode(password)}`).toString('base64')
-  return { url, method, headers: { authorization: `Basic ${secret}`, ...headers } }
+  return { url, path, method, headers: { authorization: `Basic ${secret}`, ...headers } }
 }
 
-function parseUrl(text: string, from?: URL): URL | null {
-  const url = urlOf(text, from)
+function parseUrl(text: string): URL | null {
+  const url = urlOf(text)
   if (url === null) return null
   return (url.protocol === 'http:' || url.protocol === 'https:') && url.hostname !== '' ? url : null
 }
 
-function urlOf(text: string, from: URL | undefined): URL | null {
+function urlOf(text: string): URL | null {
   try {
-    return new URL(text, from)
+    return new URL(text)
   } catch (error) {
     // Asking before whether it can be parsed would parse it twice.
     if (error instanceof TypeError) return null
