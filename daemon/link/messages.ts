@@ -30,6 +30,8 @@ export const resumePointSchema = z.strictObject({
   modifiedAt: z.int().nullable(),
   /** The last answer was a whole file without a validator, and was not taken; one that comes again is. */
   doubted: z.literal(true).optional(),
+  /** The server ends the connection of a file when another one is opened: one at a time it shall be. */
+  oneConnection: z.literal(true).optional(),
   place: z.strictObject({ boot: z.string().max(64), device: z.string().max(24), folder: z.string().max(64) }).optional(),
 })
 export type ResumePoint = z.infer<typeof resumePointSchema>

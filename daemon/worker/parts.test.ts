@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { ResumePoint, TransferOrder } from '../link/messages.ts'
-import { startOrigin, type OriginRequest, type Script } from '../test/support/origin.ts'
+import { startOrigin, type Origin, type OriginRequest, type Script } from '../test/support/origin.ts'
 import { orderFor, type Reported } from '../test/support/worker.ts'
 import { ConnectionCount } from './connection-count.ts'
 import { Connections } from './http/connections.ts'
@@ -28,7 +28,7 @@ interface Attempt {
 }
 
 interface Wanted {
-  readonly script: (request: OriginRequest) => Script
+  readonly script: (request: OriginRequest, origin: Origin) => Script
   readonly more?: Partial<TransferOrder>
   /** Stopped when so many bytes are there. After a stop or a failure another attempt goes on. */
   readonly stopAt?: number
@@ -52,7 +52,7 @@ async function attempt({ script, more = {}, stopAt = Infinity }: Wanted, check: 
     return seen.at(-1) ?? assert.fail('nothing was reported')
   }
   try {
-    origin.route('/file', script)
+    origin.route('/file', (request) => script(request, origin))
     let last = await run(null, stopAt)
     for (let tries = 0; tries < 5 && (last.name === 'transfer.stopped' || last.name === 'transfer.failed'); tries++) {
       holds(last.params.resumePoint, readFileSync(join(folder, 'BH1.tmp')))
@@ -129,6 +129,35 @@ for (const [what, script] of Object.entries(troubles)) {
 
 test('where the main connection is cut too, further attempts bring what is missing', async () => {
   await attempt({ script: ({ count }) => ({ body, pace, ...(count % 2 === 1 && { cutAfter: 400_000, cut: 'reset' as const }) }), more: { checksum: sha256 } }, isWhole)
+})
+
+test('where a newer connection ends the older one, the file comes over one in the same attempt, and in later ones', async () => {
+  const script = (request: OriginRequest, origin: Origin): Script => {
+    origin.dropConnections(request.connection)
+    return { body, pace }
+  }
+  await attempt({ script, more: { checksum: sha256 }, stopAt: 4_000_000 }, (result) => {
+    isWhole(result)
+    assert.ok(!result.seen.some(({ name }) => name === 'transfer.failed'), 'nothing failed')
+    const stopped = result.seen.find(({ name }) => name === 'transfer.stopped')
+    assert.equal(stopped?.name === 'transfer.stopped' && stopped.params.resumePoint?.oneConnection, true)
+    // The first, the one that ended it, the one that goes on, what the second one left; and one of the second attempt.
+    assert.ok(result.requests.length <= 5, `${result.requests.length} requests`)
+  })
+})
+
+test('a file that changed before its first byte came, while others brought theirs, is started over', async () => {
+  let hasChanged = false
+  const script = (request: OriginRequest): Script => {
+    if (first(request)) return { body: other, cutAfter: 0, cut: 'stall' }
+    const isCut = !hasChanged && request.headers.range === undefined
+    hasChanged ||= isCut
+    return { body: hasChanged ? body : other, pace, ...(isCut && { cutAfter: 300_000 }) }
+  }
+  await attempt({ script, stopAt: 1_000_000 }, (result) => {
+    isWhole(result)
+    assert.ok(hasChanged)
+  })
 })
 
 test('what was durable in pieces is gone on with, and only the gaps are asked for', async () => {

@@ -76,6 +76,11 @@ export class Parts {
     return this.#parts.size + (this.#options.mainAt() === null ? 0 : 1)
   }
 
+  /** Is any part at work? */
+  get isAny(): boolean {
+    return this.#parts.size > 0
+  }
+
   /** How many there can be without asking more of the server than `most` at once. */
   within(most: number): number {
     const { connections, target } = this.#options

@@ -5,7 +5,6 @@ import { failure } from '../../protocol/failures.ts'
 import type { ResumePoint, TransferOrder } from '../link/messages.ts'
 import { BodyWriter } from './body-writer.ts'
 import { Cancellation } from './cancellation.ts'
-import { ConnectionCount, mostConnections } from './connection-count.ts'
 import type { Connections } from './http/connections.ts'
 import { ContentHash } from './hash/content-hash.ts'
 import { asError, raise } from './failure-from.ts'
@@ -13,10 +12,11 @@ import { askFor, type Answered, type Ask, type Body, type Outcome } from './fetc
 import type { Folders } from './files/folders.ts'
 import type { Hashing } from './hash/hashing.ts'
 import { openPartial } from './open-partial.ts'
-import { mayHaveParts, Parts, partEnded } from './parts.ts'
+import { partEnded } from './parts.ts'
 import type { PartialFile } from './files/partial-file.ts'
 import { firstTarget, isFailure, type Target } from './http/request.ts'
 import { remoteOf, resumePointOf, unknownRemote, type Remote } from './resume-point.ts'
+import { Sharing } from './sharing.ts'
 import { missingOf } from './size-limits.ts'
 import { localTotal, nextSpan, spansOf, type Span } from './spans.ts'
 import { bodyLimitMs, TimeLimit } from './time-limit.ts'
@@ -42,9 +42,8 @@ export class Receiving {
   #ending: unknown = null
   #file: PartialFile | null = null
   #writer: BodyWriter | null = null
-  #parts: Parts | null = null
+  readonly #sharing: Sharing
   #isMainAtWork = false
-  #count: ConnectionCount | null = null
   readonly #hash: ContentHash | null
   #here = 0
   #remote: Remote
@@ -55,6 +54,7 @@ export class Receiving {
     this.#around = around
     this.#spans = spansOf(order.ranges)
     this.#remote = remoteOf(order)
+    this.#sharing = new Sharing(order, around.connections)
     this.#hash = order.checksum ? new ContentHash(order.checksum, around.hashing) : null
   }
 
@@ -65,7 +65,7 @@ export class Receiving {
   /** Bytes that are here, written or not. */
   get received(): number {
     if (!this.#file) return this.#here
-    const received = this.#file.written.bytes + (this.#writer?.unwritten ?? 0) + (this.#parts?.unwritten ?? 0)
+    const received = this.#file.written.bytes + (this.#writer?.unwritten ?? 0) + this.#sharing.unwritten
     return Math.min(received, localTotal(this.#spans, this.#remote.bytesTotal) ?? received)
   }
 
@@ -73,24 +73,24 @@ export class Receiving {
   end(reason: unknown): void {
     this.#ending ??= reason
     this.#cancellation.cancel(reason)
-    void this.#parts?.stop()
+    void this.#sharing.stop()
   }
 
   /** Time limits, and how many connections there shall be. */
   tick(now: number): void {
     if (this.#limit.isOver(now)) return this.end(asError(failure('connection-timeout', 'The server did not answer or stopped sending.')))
-    this.#share(now, this.received)
+    this.#sharing.tick(now, this.received)
   }
 
   /** Hands what has arrived to the file. */
   flush(): void {
     this.#writer?.flush()
-    this.#parts?.flush()
+    this.#sharing.flush()
   }
 
   /** No further connection brings anything after this. */
   async stopParts(): Promise<void> {
-    await this.#parts?.stop()
+    await this.#sharing.stop()
   }
 
   async close(): Promise<void> {
@@ -125,7 +125,9 @@ export class Receiving {
     try {
       return await askFor(this.#askFor(span, target), this.#around.connections)
     } catch (error) {
-      if (error !== partEnded || this.#ending !== null) throw this.#ending ?? error
+      if (this.#ending !== null) throw this.#ending
+      if (error !== partEnded && !(await this.#sharing.isBetterAlone(error))) throw error
+      if (this.#ending !== null) throw this.#ending
       this.#cancellation = new Cancellation()
       return { kind: 'received' }
     } finally {
@@ -163,13 +165,13 @@ export class Receiving {
   #bytesCame(received: number): void {
     this.#limit.set(bodyLimitMs)
     this.#around.onBytes(received)
-    if (this.#parts && this.#writer && received >= this.#parts.mainTo) this.#cancellation.cancel(partEnded)
+    if (this.#writer && received >= this.#sharing.mainTo) this.#cancellation.cancel(partEnded)
   }
 
   /** The head is good: from here on bytes are written. */
   #startBody(body: Body, answered: Answered, span: Span, target: Target): BodyWriter {
     const file = this.#opened()
-    if (body.from === 0 && this.#here > 0 && this.#order.ranges === null) this.#empty()
+    if (body.from === 0 && file.written.bytes > 0 && this.#order.ranges === null) this.#empty()
     const first = this.#here === 0
     const { validator, modifiedAt, bytesTotal } = body
     this.#remote = { bytesTotal, validator: first ? validator : this.#remote.validator, modifiedAt: first ? modifiedAt : this.#remote.modifiedAt }
@@ -189,24 +191,12 @@ export class Receiving {
     return this.#writer = new BodyWriter(file, this.#here, missing, this.#hash?.from(this.#here, missing) ?? null)
   }
 
-  /** Where it can be proven that parts belong together, further connections may bring some. */
-  #mayShare(file: PartialFile, body: Body, { takesRanges, answerMs }: Answered, span: Span, target: Target): void {
-    const { bytesTotal, validator } = this.#remote
-    const { connections } = this.#around
-    if (validator === null || bytesTotal === null || body.framing !== 'length' || !mayHaveParts(this.#order, bytesTotal, validator)) return
+  #mayShare(file: PartialFile, body: Body, answered: Answered, span: Span, target: Target): void {
+    const { bytesTotal: total, validator } = this.#remote
+    if (validator === null || total === null || body.framing !== 'length') return
     const mainAt = (): number | null => this.#isMainAtWork ? this.#writer?.received ?? null : null
-    this.#parts ??= new Parts({ order: this.#order, target, file, total: bytesTotal, validator, connections, mainAt, takesRanges }, { from: body.from, to: body.from === 0 ? bytesTotal : span.to ?? bytesTotal })
-    this.#count ??= new ConnectionCount(takesRanges ? answerMs : 0, bytesTotal - this.#here)
-    this.#share(performance.now(), this.#here)
-  }
-
-  /** Looks how many connections there shall be. */
-  #share(now: number, received: number): void {
-    const total = this.#remote.bytesTotal
-    if (!this.#parts || total === null) return
-    const automatic = (): number => this.#count?.after(received, total - received, now) ?? 1
-    this.#parts.wanted = this.#order.connections ?? Math.min(automatic(), this.#parts.within(mostConnections))
-    this.#parts.tick(now)
+    const mainSpan = { from: body.from, to: body.from === 0 ? total : span.to ?? total }
+    this.#sharing.begin({ target, file, total, validator, mainAt, span: mainSpan, here: this.#here }, answered)
   }
 
   async #endOfBody(): Promise<void> {
@@ -215,8 +205,7 @@ export class Receiving {
     writer.flush()
     await writer.settled()
     if (writer.isHashing) this.#hash?.shownTo(writer.received)
-    await this.#parts?.ended()
-    this.#parts = null
+    await this.#sharing.ended()
     if (this.#ending !== null) throw this.#ending
     this.#here = this.#opened().written.prefix
     // The end of a body of unknown length tells the size.
@@ -245,6 +234,6 @@ export class Receiving {
 
   /** Throws where no file could be opened. */
   resumePoint(): ResumePoint {
-    return resumePointOf(this.#opened(), this.#spans, this.#remote)
+    return { ...resumePointOf(this.#opened(), this.#spans, this.#remote), ...(this.#sharing.isAlone ? { oneConnection: true } : {}) }
   }
 }

@@ -58,8 +58,8 @@ export interface Origin {
   asked(path: string, count?: number): Promise<void>
   /** Ends every open connection in order; resolves when the system was told. */
   endConnections(): Promise<void>
-  /** Resets every open connection. */
-  dropConnections(): void
+  /** Resets every open connection, but not the one with that number. */
+  dropConnections(but?: number): void
   close(): Promise<void>
 }
 
@@ -107,8 +107,8 @@ export async function startOrigin(tls?: SecureContextOptions): Promise<Origin> {
     endConnections: async () => {
       await Promise.all(sockets.map((socket) => new Promise<void>((resolve) => void socket.end(resolve))))
     },
-    dropConnections: () => {
-      for (const socket of sockets) reset(socket)
+    dropConnections: (but) => {
+      for (const [number, socket] of sockets.entries()) if (number !== but) reset(socket)
     },
     close: () => new Promise((resolve) => {
       server.close(() => resolve())
