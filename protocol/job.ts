@@ -27,9 +27,14 @@ const hexadecimalLength = { sha256: 64, sha512: 128, sha1: 40, md5: 32 } as cons
 export const checksum = z.strictObject({
   algorithm: z.enum(['sha256', 'sha512', 'sha1', 'md5']),
   /** Hexadecimal, in any case; answered in lower case. */
-  value: z.string().regex(/^[0-9a-fA-F]+$/, 'must be hexadecimal').toLowerCase(),
+  value: z.string().max(128).regex(/^[0-9a-fA-F]+$/, 'must be hexadecimal').toLowerCase(),
 }).refine(({ algorithm, value }) => value.length === hexadecimalLength[algorithm], { message: 'has the wrong length for its algorithm', path: ['value'] })
 export type Checksum = z.infer<typeof checksum>
+
+/** No line holds more. How many a user's file may have is configured. */
+const rangesPerLine = 50_000
+/** The same of files: a line holds twice as many of the shortest. */
+export const filesPerCall = 10_000
 
 /** A span of the remote file; `length: null` is "to its end". */
 export const range = z.strictObject({ offset: size, length: size.min(1).nullable() })
@@ -47,7 +52,7 @@ function overlaps(ranges: readonly Range[]): boolean {
 export const fileSpec = z.strictObject({
   remoteName,
   localName,
-  ranges: z.array(range).min(1).refine((all) => !overlaps(all), 'must not overlap').nullable().optional(),
+  ranges: z.array(range).min(1).max(rangesPerLine).refine((all) => !overlaps(all), 'must not overlap').nullable().optional(),
   checksum: checksum.nullable().optional(),
 })
 export type FileSpec = z.infer<typeof fileSpec>

@@ -3,7 +3,7 @@
 // members, so their schemas do not forbid more.
 import * as z from 'zod'
 import { eventKind } from './options.ts'
-import { displayName, description, application, file, fileSpec, job, jobSettings, jobState, jobType, owner, priority, reason, validation } from './job.ts'
+import { displayName, description, application, file, fileSpec, filesPerCall, job, jobSettings, jobState, jobType, owner, priority, reason, validation } from './job.ts'
 import { partialOptions } from './options.ts'
 import { cursor, empty, instant, jobId, line, localName, remoteName, size } from './schema.ts'
 
@@ -76,7 +76,7 @@ export const methods = {
       description: description.default(''),
       application: application.nullable().default(null),
       priority: priority.default('normal'),
-      files: z.array(fileSpec).default([]),
+      files: z.array(fileSpec).max(filesPerCall).default([]),
       options: partialOptions.default({}),
       resume: z.boolean().default(false),
       clientToken: line(1, 256).optional(),
@@ -85,14 +85,14 @@ export const methods = {
   },
   'job.addFiles': {
     summary: 'Adds files, all or none.',
-    params: z.strictObject({ jobId, files: z.array(fileSpec).min(1) }),
+    params: z.strictObject({ jobId, files: z.array(fileSpec).min(1).max(filesPerCall) }),
     result: z.object({ job, files: z.array(file) }),
   },
   'job.get': { summary: 'One job, also after it ended.', params: jobOnly, result: jobAnswer },
   'job.list': {
     summary: 'Jobs in the order of their creation; those that ended only where `states` asks for them.',
     params: z.strictObject({
-      owner: z.enum(['me', 'all']).or(z.string().regex(/^\d{1,10}$|^S-[\d-]+$/, 'must be "me", "all" or an owner\'s id')).default('me'),
+      owner: z.enum(['me', 'all']).or(z.string().max(184).regex(/^\d{1,10}$|^S-[\d-]+$/, 'must be "me", "all" or an owner\'s id')).default('me'),
       states: z.array(jobState).min(1).max(9).optional(),
       application: application.optional(),
       limit: limit.default(500),

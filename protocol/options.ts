@@ -25,6 +25,7 @@ const headerName = z.string().min(1).max(256).regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]
   .refine((name) => !ourHeaders.has(name.toLowerCase()), 'is set by the transfer itself')
 const headerValue = z.string().max(16_384).regex(/^[\t\u0020-\u007e\u0080-\u00ff]*$/, 'must not hold control characters or text beyond Latin-1')
 const headers = z.record(headerName, headerValue.nullable()).refine((all) => JSON.stringify(all).length <= 16_384, 'may hold 16,384 characters in all')
+  .meta({ maxProperties: 2000 })
 
 const notify = {
   events: z.array(eventKind).max(eventKinds.length).transform((kinds) => [...new Set(kinds)]),

@@ -4,7 +4,8 @@
 import { createJSONRPCErrorResponse, JSONRPCClient, JSONRPCErrorException, JSONRPCServer } from 'json-rpc-2.0'
 import type { JSONRPCErrorResponse, JSONRPCRequest, JSONRPCResponse } from 'json-rpc-2.0'
 import { isTooDeep, LineReader, maximumDepth, maximumLineBytes } from './framing.ts'
-import { Refusal, refusals, type RefusalKind } from './refusals.ts'
+import { invalidParams, Refusal, refusals, type RefusalKind } from './refusals.ts'
+import { alwaysLightCharacters, heaviest, idAt, isTooHeavy, weigh } from './weight.ts'
 
 /** May give a `JsonText`. */
 export type Method = (params: unknown) => unknown
@@ -35,6 +36,8 @@ export interface PeerOptions {
   readonly maximumLineBytes?: number
   /** The deepest nesting taken in an answer to a call; 64, as in everything else, unless told. */
   readonly maximumAnswerDepth?: number
+  /** The other side is not trusted: lines are weighed before they are parsed. */
+  readonly isWary?: boolean
 }
 
 export interface Peer {
@@ -97,6 +100,11 @@ export function createPeer(options: PeerOptions): Peer {
   }
 
   const acceptLine = (text: string): void => {
+    const tooMuch = options.isWary === true && text.length > alwaysLightCharacters ? refusalOfHeavy(text) : null
+    if (tooMuch) {
+      options.onRefused?.(tooMuch.refusal.kind as RefusalKind)
+      return write(errorResponse(tooMuch.id, tooMuch.refusal))
+    }
     let message: unknown
     try {
       message = JSON.parse(text)
@@ -168,6 +176,18 @@ function wrapDefects(server: JSONRPCServer, name: string, options: PeerOptions):
 }
 
 type Id = string | number | null
+
+/** What it says of a line that would cost too much to parse, and to whom. */
+function refusalOfHeavy(text: string): { readonly id: Id; readonly refusal: Refusal } | null {
+  const weight = weigh(text, maximumDepth)
+  if (!weight.isTooDeep && !isTooHeavy(weight)) return null
+  if (!weight.isBalanced) return { id: null, refusal: new Refusal('parse-error') }
+  const id = idAt(text, weight.idAt)
+  if (weight.isTooDeep) return { id, refusal: new Refusal('message-too-deep') }
+  const { values, strings, names } = heaviest
+  const most = `a message may hold ${values} values, ${strings} of them strings, and ${names} different names`
+  return { id, refusal: invalidParams([{ path: [], message: most }]) }
+}
 
 function errorResponse(id: Id, refusal: Refusal): JSONRPCErrorResponse {
   return createJSONRPCErrorResponse(id, refusal.code, refusal.message, refusal.data)

@@ -1,5 +1,6 @@
 // From a method's name to its call: params checked by the schema, the caller attached, and its turn. Calls of one
 // connection about one job take effect in the order sent; calls that change a job, from wherever, one after another.
+import { boundsOf, issuesAtMost, walk, type Bound } from '../../../protocol/bounds.ts'
 import { methods, type MethodName } from '../../../protocol/methods.ts'
 import { invalidParams, Refusal, type Issue } from '../../../protocol/refusals.ts'
 import type { Method } from '../../../protocol/peer.ts'
@@ -13,6 +14,11 @@ const changing: ReadonlySet<MethodName> = new Set([
 ])
 /** It may take for ever, so nothing waits behind it. */
 export const outOfTurn: ReadonlySet<string> = new Set(['job.wait'])
+
+/** An error answer holds no more of what was sent than this of each name. */
+const charactersOfName = 256
+
+const bounds = new Map<string, readonly Bound[]>(Object.entries(methods).map(([name, { params }]) => [name, boundsOf(params, name)]))
 
 type AnyMethod = (params: never, call: Call) => unknown
 
@@ -39,10 +45,12 @@ export class Dispatch {
 
   #call(name: MethodName, params: unknown, call: Call, turns: Turns): unknown {
     refuseTooManyFiles(params, call)
-    const checked = methods[name].params.safeParse(params ?? {})
-    const unseen = unseenNames(params, [])
-    if (!checked.success) throw invalidParams([...issuesOf(checked.error.issues), ...unseen])
-    if (unseen.length > 0) throw invalidParams(unseen)
+    const sent = params ?? {}
+    const { isHopeless, faults, unseen } = walk(sent, bounds.get(name) ?? [])
+    if (isHopeless) throw invalid([...faults, ...unseen])
+    const checked = methods[name].params.safeParse(sent)
+    if (!checked.success) throw invalid([...issuesOf(checked.error.issues), ...unseen])
+    if (unseen.length > 0) throw invalid(unseen)
     // Each method takes the params of its own schema, which the table guarantees and the loop over names cannot say.
     const method = methodTable[name] as AnyMethod
     const act = (): unknown => method(checked.data as never, call)
@@ -52,11 +60,20 @@ export class Dispatch {
   }
 }
 
-/** A list that is refused for its length is not looked at: checking a mebibyte of files takes half a second of everybody's time. */
+/** A list that is refused for its length is not looked at, whatever is in it. */
 function refuseTooManyFiles(params: unknown, { caller, limits }: Call): void {
   if (caller.isExempt || typeof params !== 'object' || params === null || !('files' in params)) return
-  const limit = limits().filesPerJob
-  if (Array.isArray(params.files) && params.files.length > limit) throw new Refusal('too-many-files-in-job', { limit })
+  if (!Array.isArray(params.files)) return
+  const { filesPerJob, rangesPerFile } = limits()
+  if (params.files.length > filesPerJob) throw new Refusal('too-many-files-in-job', { limit: filesPerJob })
+  const at = params.files.findIndex((file: { ranges?: unknown } | null) => Array.isArray(file?.ranges) && file.ranges.length > rangesPerFile)
+  if (at !== -1) throw new Refusal('too-many-ranges-in-file', { limit: rangesPerFile, path: ['files', at, 'ranges'] })
+}
+
+function invalid(issues: readonly Issue[]): Refusal {
+  return invalidParams(issues.slice(0, issuesAtMost).map(({ path, message }) => ({
+    path: path.map((step) => (typeof step === 'string' ? step.slice(0, charactersOfName) : step)), message: message.slice(0, 1000),
+  })))
 }
 
 interface ZodIssue {
@@ -72,11 +89,4 @@ function issuesOf(issues: readonly ZodIssue[]): Issue[] {
     const at = path.map((step) => (typeof step === 'number' ? step : String(step)))
     return code === 'unrecognized_keys' && keys ? keys.map((key) => ({ path: [...at, key], message: 'is not known' })) : [{ path: at, message }]
   })
-}
-
-/** A member named `__proto__` is an own one after `JSON.parse`, and zod drops it without a word. */
-function unseenNames(value: unknown, path: Issue['path']): Issue[] {
-  if (typeof value !== 'object' || value === null) return []
-  const members: [string | number, unknown][] = Array.isArray(value) ? [...value.entries()] : Object.entries(value)
-  return members.flatMap(([name, member]) => (name === '__proto__' ? [{ path: [...path, name], message: 'is not known' }] : unseenNames(member, [...path, name])))
 }

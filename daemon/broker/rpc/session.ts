@@ -48,6 +48,7 @@ export class Session implements Connection {
     this.#peer = createPeer({
       methods: options.methods(this),
       send: (line) => this.#send(line),
+      isWary: true,
       onBreach: (kind) => this.#breach(kind),
       onDefect: options.onDefect,
       onLoad: (callsUnderWay, method) => this.#loadChanged(callsUnderWay, method),
