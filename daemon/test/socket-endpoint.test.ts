@@ -61,18 +61,29 @@ test('an error on the socket makes the same delivery come again', async () => {
   assert.equal(new Set(served.programs[0]?.told.map(({ deliveryId }) => deliveryId)).size, 1)
 })
 
-test('when the program closes the socket the endpoint is over, and another is told', async () => {
+test('a program that starts again is told on the same registration what happened while its socket was away', async () => {
+  const path = socketPath('restarted')
+  await serve(path)
+  const stop = ends.pop()
+  const { registrationId } = await program().register({ application: 'restarted', endpoint: { kind: 'socket', path } })
+  await stop?.()
+  // Away for this event; the path is gone too.
+  const jobId = await settledJob(program(), { ...wanted, application: 'restarted' })
+  const served = await serve(path)
+  await until(() => served.programs.some(({ told }) => told.length === 1), 'the call')
+  const [told] = served.programs.flatMap((one) => one.told)
+  assert.deepEqual([told?.registrationId, told?.job.id], [registrationId, jobId])
+})
+
+test('a connection that the program closes is made anew, and so is one that ended with its worker', async () => {
   const served = await serve(socketPath('closing'))
-  const jobId = await settledJob(program(), wanted)
-  const other = program()
-  await other.register({ all: true, events: ['transferred'] })
-  const before = other.told.length
-  const one = program()
-  const { registrationId } = await one.register({ jobIds: [jobId], events: ['error'], endpoint: { kind: 'socket', path: served.path } })
+  await program().register({ application: 'closing', endpoint: { kind: 'socket', path: served.path } })
   served.programs[0]?.close()
-  const isOver = async (): Promise<boolean> => await one.call('callback.unregister', { registrationId }).then(() => false, () => true)
-  await until(isOver, 'the end of the registration')
-  assert.ok(other.told.length >= before)
+  await settledJob(program(), { ...wanted, application: 'closing' })
+  await until(() => served.programs.some(({ told }) => told.length === 1), 'the call')
+  for (const worker of daemon.workers()) process.kill(worker, 'SIGKILL')
+  await settledJob(program(), { ...wanted, application: 'closing' })
+  await until(() => served.programs.flatMap(({ told }) => told).length === 2, 'the next call')
 })
 
 test('unregistering closes the connection to the socket', async () => {

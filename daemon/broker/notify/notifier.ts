@@ -66,7 +66,7 @@ export class Notifier {
     this.#outbox = new Outbox({ ...options, registrations, lines: this.#lines, commands: this.#commands, acknowledge })
     this.#modifications = new Modifications({ ...options, registrations, lines: this.#lines, newId })
     this.#watches = new Watches({ ...options, newId })
-    this.#sockets = new SocketEndpoints(options.workers)
+    this.#sockets = new SocketEndpoints(options.workers, options.log)
     queue.onCommitted((committed) => this.#take(committed))
     progress.onProgress((jobId) => this.#progressed(jobId))
   }
