@@ -32,6 +32,7 @@ import { Waiters } from './broker/waiters.ts'
 import { accountOf } from './broker/workers/account.ts'
 import { WorkerPool } from './broker/workers/pool.ts'
 import { spawnWorker, type WorkerProcess } from './broker/workers/spawn.ts'
+import { publishesItself } from './core/job.ts'
 import type { Log } from './log.ts'
 import type { Settings } from './settings.ts'
 
@@ -111,6 +112,7 @@ async function furnish({ at, configuration, activatedFd, log, workerProgram }: A
   queue.onCommitted(({ after, effects, before }) => {
     if (effects.includes('stop-transfers')) void transfers.stop(after.id)
     if (effects.includes('remove-partial-files')) void ending.remove(after.id)
+    if (effects.includes('publish')) void ending.completeByItself(after.id)
     if (before && before.state !== after.state) log.info({ jobId: after.id, owner: after.owner.id, from: before.state, state: after.state, code: after.error?.code }, 'job state')
   })
   queue.onCommitted(({ before, after }) => {
@@ -125,7 +127,11 @@ async function furnish({ at, configuration, activatedFd, log, workerProgram }: A
     queue, history, log, served: () => served.now(),
     historyDays: () => configuration().jobs.historyDays, historyJobsPerUser: () => configuration().jobs.historyJobsPerUser,
   })
-  for (const job of queue.all()) if (job.cleaning) void ending.remove(job.id)
+  for (const job of queue.all()) {
+    if (job.cleaning) void ending.remove(job.id)
+    else if (job.state === 'transferred' && publishesItself(job)) void ending.completeByItself(job.id)
+  }
+  history.onForgotten((jobId) => queue.forgetEvents(jobId))
   const notifier = new Notifier({
     queue, views, workers, log, past: history, progress: live, startSequence: loaded.sequence, socketPath: at.socket,
     settings: () => configuration().callbacks,

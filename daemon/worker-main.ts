@@ -30,7 +30,11 @@ export function main(): void {
     },
     'transfer.start': (order) => transfers.start(order),
     'transfer.stop': ({ transferId }) => transfers.stop(transferId),
-    'files.publish': async ({ files }) => ({ failures: await publishFiles(transfers.folders, files) }),
+    'files.publish': async ({ files }) => {
+      const copies = new Map<number, number>()
+      const failures = await publishFiles(transfers.folders, files, (at, copy) => copies.set(at, copy))
+      return copies.size === 0 ? { failures } : { failures, copies: files.map((_, at) => copies.get(at) ?? 0) }
+    },
     'files.remove': async ({ files }) => ({ failures: await removeFiles(transfers.folders, files) }),
     'files.probe': ({ files }) => ({ failures: probeFiles(transfers.folders, files) }),
     'endpoint.open': (params) => endpoints.open(params),

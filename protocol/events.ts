@@ -17,7 +17,10 @@ const delivery = {
 }
 
 export const callbacks = {
-  'callback.jobTransferred': { summary: 'Every byte of the job is here.', params: z.object(delivery) },
+  'callback.jobTransferred': {
+    summary: 'Every byte of the job is here. Where the job completed itself, `files` says the names of its files.',
+    params: z.object({ ...delivery, files: z.array(z.object({ index: size, localName: z.string() })).optional() }),
+  },
   'callback.jobError': { summary: 'The job came to a fatal error.', params: z.object({ ...delivery, error: jobError }) },
   'callback.jobModification': { summary: 'Something about the job changed.', params: z.object(delivery) },
   'callback.fileTransferred': { summary: 'One file of the job is here.', params: z.object({ ...delivery, file }) },

@@ -22,6 +22,7 @@ export const failureContexts = {
   'too-many-open-files': 'local-file',
   'local-file-changed': 'local-file',
   'volume-changed': 'local-file',
+  'local-file-exists': 'local-file',
   'local-file-error': 'local-file',
   // remote-file: what the server said about the file
   'http-error': 'remote-file',

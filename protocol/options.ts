@@ -10,6 +10,9 @@ export const eventKinds = ['transferred', 'error', 'modification', 'file-transfe
 export const eventKind = z.enum(eventKinds)
 export type EventKind = z.infer<typeof eventKind>
 
+export const completions = ['manual', 'automatic'] as const
+export const conflictRules = ['replace', 'rename', 'fail'] as const
+
 const notifyCommand = z.strictObject({
   /** Absolute; no search, no shell, no expansion (BITS §6.7). */
   program: line(1, 4095).refine((path) => isAbsoluteOn('linux', path) || isAbsoluteOn('win32', path), 'must be an absolute path'),
@@ -51,6 +54,10 @@ const plain = {
   maximumDownloadBytes: size.min(1).nullable(),
   /** Connections for one file; `null`: one, and for a `foreground` job as many as help. */
   connections: z.int().min(1).max(16).nullable(),
+  /** Who publishes: the owner with `job.complete`, or the service as soon as all files are here and valid. */
+  completion: z.enum(completions),
+  /** What becomes of a file whose local name is taken when it is published. */
+  onConflict: z.enum(conflictRules),
 }
 
 const defaults = {
@@ -59,6 +66,8 @@ const defaults = {
   maximumDownloadTimeSeconds: 7_776_000,
   maximumDownloadBytes: null,
   connections: null,
+  completion: 'manual' as const,
+  onConflict: 'replace' as const,
   notify: { events: ['transferred' as const, 'error' as const], command: null, minimumIntervalMs: 500 },
   http: { method: 'GET' as const, headers: {}, redirects: 'allow' as const, redirectToHttp: false },
 }

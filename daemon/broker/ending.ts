@@ -1,9 +1,11 @@
 // The two ways in which a job's files come to rest: published under their local names, or removed. The broker only
 // says which; a worker that runs as the owner does it. Both may be repeated after a crash.
-import { hasEnded } from '../../protocol/job.ts'
+import { hasEnded, type JobError } from '../../protocol/job.ts'
+import { failureContexts, type FailureCode } from '../../protocol/failures.ts'
 import { Refusal } from '../../protocol/refusals.ts'
-import { formerOwnersOf, temporaryName, withPublished, type FileRecord, type JobRecord } from '../core/job.ts'
+import { formerOwnersOf, publishesItself, temporaryName, withPublished, type FileRecord, type JobRecord } from '../core/job.ts'
 import { transition } from '../core/transitions.ts'
+import { copyPath } from '../link/copy-name.ts'
 import type { LocalFile } from '../link/messages.ts'
 import type { Log } from '../log.ts'
 import { DueTimes, now } from './clock.ts'
@@ -22,9 +24,19 @@ export interface EndingOptions {
   readonly log: Log
 }
 
-type Failures = readonly ({ readonly code: string; readonly message: string } | null)[]
+type Found = { readonly code: FailureCode; readonly message: string }
+type Failures = readonly (Found | null)[]
+interface Outcomes {
+  readonly failures: Failures
+  readonly copies?: readonly number[] | undefined
+}
+interface Publication {
+  /** What was published, and under which name. */
+  readonly names: ReadonlyMap<number, string>
+  readonly failed: readonly (Found & { readonly index: number; readonly localName: string })[]
+}
 
-const removeAgainMs = 60_000
+const againMs = 60_000
 const waitForRemovalMs = 15_000
 
 export class Ending {
@@ -32,10 +44,14 @@ export class Ending {
   readonly #held = new Set<string>()
   readonly #removals = new Map<string, Promise<void>>()
   readonly #again: DueTimes
+  readonly #publications = new Set<Promise<void>>()
+  readonly #publishAgain: DueTimes
+  #closed = false
 
   constructor(options: EndingOptions) {
     this.#options = options
     this.#again = new DueTimes((jobId) => void this.remove(jobId))
+    this.#publishAgain = new DueTimes((jobId) => void this.completeByItself(jobId))
   }
 
   /** A job that is held gets no slot. */
@@ -49,17 +65,47 @@ export class Ending {
    */
   async complete(jobId: string): Promise<{ job: JobRecord; partial: boolean }> {
     return await this.atRest(jobId, async () => {
-      const published = await this.#publish(jobId)
+      const { names, failed } = await this.#publish(jobId)
+      if (failed.length > 0) {
+        await this.#options.queue.change(jobId, (present) => ({ job: withPublished(present, names) }))
+        throw new Refusal('publish-failed', { files: failed })
+      }
       const job = await this.#options.queue.change(jobId, (present) => {
-        return transition(withPublished(present, published), { kind: 'published' }, now())
+        return transition(withPublished(present, names), { kind: 'published' }, now())
       })
       return { job, partial: job.files.some(({ progress }) => !progress.published) }
     }, (job) => void transition(job, { kind: 'published' }, now()))
   }
 
+  /** For a job that does so as soon as all of it is here. What cannot be published makes it `error`; `job.resume` or `job.complete` tries again. */
+  completeByItself(jobId: string): Promise<void> {
+    const publication = this.#completeByItself(jobId).finally(() => this.#publications.delete(publication))
+    this.#publications.add(publication)
+    return publication
+  }
+
+  async #completeByItself(jobId: string): Promise<void> {
+    if (this.#closed) return
+    try {
+      await this.atRest(jobId, async () => {
+        const { names, failed: [failed] } = await this.#publish(jobId)
+        if (failed?.code === 'worker-lost' && !this.#closed) this.#publishAgain.set(jobId, againMs)
+        await this.#options.queue.change(jobId, (present) => {
+          const job = withPublished(present, names)
+          if (!isDue(present) || failed?.code === 'worker-lost') return { job }
+          return transition(job, failed ? { kind: 'not-published', error: errorOf(failed) } : { kind: 'published' }, now())
+        })
+      }, refuseUnlessDue)
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error
+      // Somebody else ended the job, or the queue cannot be written now: publishing is repeated, which does no harm.
+      if (error.kind === 'storage-full') this.#publishAgain.set(jobId, againMs)
+    }
+  }
+
   /** May the owner of this record, who need not be the job's yet, go on with the files? One failure, or null, for each. */
   probe(job: JobRecord, files: readonly FileRecord[]): Promise<Failures> {
-    return files.length === 0 ? Promise.resolve([]) : this.#ask(job, 'files.probe', files)
+    return files.length === 0 ? Promise.resolve([]) : this.#ask(job, 'files.probe', files).then(({ failures }) => failures)
   }
 
   /** Acts while nothing of the job moves; afterwards it may have a slot again. `check` throws where that is not to begin at all. */
@@ -98,40 +144,45 @@ export class Ending {
   }
 
   async close(): Promise<void> {
+    this.#closed = true
     this.#again.close()
-    await Promise.all(this.#removals.values())
+    this.#publishAgain.close()
+    await Promise.all([...this.#removals.values(), ...this.#publications])
   }
 
-  async #publish(jobId: string): Promise<number[]> {
+  async #publish(jobId: string): Promise<Publication> {
     const job = this.#options.queue.get(jobId)
     if (!job) throw new Refusal('job-not-found')
     const files = job.files.filter(({ progress }) => progress.done && !progress.published)
-    if (files.length === 0) return []
-    const failures = await this.#ask(job, 'files.publish', files)
-    const published = files.filter((_, at) => failures[at] === null).map(({ index }) => index)
-    if (published.length === files.length) return published
-    await this.#options.queue.change(jobId, (present) => ({ job: withPublished(present, published) }))
-    throw new Refusal('publish-failed', { files: files.flatMap((file, at) => {
+    if (files.length === 0) return { names: new Map(), failed: [] }
+    const { failures, copies } = await this.#ask(job, 'files.publish', files)
+    const mayRename = job.options.onConflict === 'rename'
+    const names = files.flatMap(({ index, localName }, at) => (
+      failures[at] === null ? [[index, copyPath(localName, mayRename ? copies?.[at] ?? 0 : 0)] as const] : []
+    ))
+    const failed = files.flatMap(({ index, localName }, at) => {
       const found = failures[at]
-      return found === null ? [] : [{ index: file.index, localName: file.localName, code: found?.code ?? 'worker-lost', message: found?.message ?? '' }]
-    }) })
+      return found ? [{ index, localName, code: found.code, message: found.message }] : []
+    })
+    return { names: new Map(names), failed }
   }
 
   /** Every order may be repeated, so a worker that dies of something else in the middle costs nothing but another one. */
-  async #ask(job: JobRecord, order: 'files.publish' | 'files.remove' | 'files.probe', files: readonly FileRecord[]): Promise<Failures> {
-    const failures = await this.#askOne(job, order, files) ?? await this.#askOne(job, order, files)
-    return failures ?? files.map(() => ({ code: 'worker-lost', message: 'The process that runs as the owner could not do it.' }))
+  async #ask(job: JobRecord, order: 'files.publish' | 'files.remove' | 'files.probe', files: readonly FileRecord[]): Promise<Outcomes> {
+    const outcomes = await this.#askOne(job, order, files) ?? await this.#askOne(job, order, files)
+    return outcomes ?? { failures: files.map(() => ({ code: 'worker-lost', message: 'The process that runs as the owner could not do it.' })) }
   }
 
   /** `null`: the worker was lost. */
-  async #askOne(job: JobRecord, order: 'files.publish' | 'files.remove' | 'files.probe', files: readonly FileRecord[]): Promise<Failures | null> {
+  async #askOne(job: JobRecord, order: 'files.publish' | 'files.remove' | 'files.probe', files: readonly FileRecord[]): Promise<Outcomes | null> {
     try {
       const worker = await this.#options.workers.workerOf(job.owner.id)
       const release = worker.hold()
       try {
-        const { failures } = await worker.request(order, { files: files.map((file) => localFileOf(job, file)) })
-        if (failures.length !== files.length) worker.end('it answered about other files than those it was asked for')
-        else return failures
+        const outcomes: Outcomes = await worker.request(order, { files: files.map((file) => localFileOf(job, file)) })
+        const { failures, copies = failures } = outcomes
+        if (failures.length !== files.length || copies.length !== files.length) worker.end('it answered about other files than those it was asked for')
+        else return outcomes
       } finally {
         release()
       }
@@ -146,19 +197,32 @@ export class Ending {
     const job = this.#options.queue.get(jobId)
     if (!job || !hasEnded(job.state) || !job.cleaning) return
     const files = job.files.filter(({ progress }) => !progress.published)
-    const failures = await this.#ask(job, 'files.remove', files)
+    const { failures } = await this.#ask(job, 'files.remove', files)
     const left = files.filter((_, at) => failures[at] !== null)
     if (left.length > 0) this.#options.log.warn({ jobId, files: left.length }, 'partial files of an ended job could not be removed')
     const workerLost = failures.some((found) => found?.code === 'worker-lost')
-    if (workerLost) return this.#again.set(jobId, removeAgainMs)
+    if (workerLost) return this.#again.set(jobId, againMs)
     try {
       await this.#options.queue.change(jobId, (present) => ({ job: { ...present, cleaning: false } }))
     } catch (error) {
       if (!(error instanceof Refusal)) throw error
       // The queue cannot be written now: the removal is repeated, which does no harm.
-      if (error.kind === 'storage-full') this.#again.set(jobId, removeAgainMs)
+      if (error.kind === 'storage-full') this.#again.set(jobId, againMs)
     }
   }
+}
+
+/** It completes itself, and nobody has done anything else about it meanwhile. */
+function isDue(job: JobRecord): boolean {
+  return job.state === 'transferred' && publishesItself(job)
+}
+
+function refuseUnlessDue(job: JobRecord): void {
+  if (!isDue(job)) throw new Refusal('invalid-state', { state: job.state })
+}
+
+function errorOf({ code, message, index }: Publication['failed'][number]): JobError {
+  return { context: failureContexts[code], code, message, fileIndex: index, httpStatus: null, at: now(), fatal: true, retryAt: null }
 }
 
 export function localFileOf(job: JobRecord, file: FileRecord): LocalFile {
@@ -167,6 +231,7 @@ export function localFileOf(job: JobRecord, file: FileRecord): LocalFile {
     localName: file.localName,
     temporaryName: temporaryName(job.id, file.index),
     former: formerOwnersOf(job, file),
+    onConflict: job.options.onConflict,
     resumePoint: resumePoint && { ...resumePoint, durable: resumePoint.durable.map(([from, to]) => [from, to]) },
   }
 }

@@ -35,8 +35,14 @@ export class History {
   /** One page of a caller at a time. */
   readonly #turns = new Turns()
 
+  readonly #listeners: ((jobId: string) => void)[] = []
+
   constructor(store: Store) {
     this.#store = store
+  }
+
+  onForgotten(listener: (jobId: string) => void): void {
+    this.#listeners.push(listener)
   }
 
   async get(id: string): Promise<JobRecord | null> {
@@ -102,6 +108,7 @@ export class History {
       await batch.add(job ? forgetOperations(job) : [{ type: 'del', key }])
     }
     await batch.end()
+    for (const key of keys) for (const listener of this.#listeners) listener(lastPart(key))
   }
 
   /** Forgets the events of before an instant that nobody knows the job of any more: neither the queue nor the history. */

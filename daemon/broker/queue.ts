@@ -3,7 +3,7 @@
 // that a transfer moves (connecting, transferring) is not committed: after a crash such a job is queued again.
 import { hasEnded } from '../../protocol/job.ts'
 import { Refusal } from '../../protocol/refusals.ts'
-import { isDelivered, isStored, type StoredEvent } from '../core/event.ts'
+import { isDelivered, isStored, outlivesEnd, type StoredEvent } from '../core/event.ts'
 import { newJob, type JobRecord, type NewJob } from '../core/job.ts'
 import { checkFiles, checkJobCount, type Limits } from '../core/limits.ts'
 import { recover } from '../core/recovery.ts'
@@ -179,7 +179,7 @@ export class Queue {
       ? { ...change.job, warnedAt: this.#served() } : { ...change.job, servedAt: this.#served(), warnedAt: null }
     const after: JobRecord = told && (told.kind === 'transferred' || told.kind === 'error')
       ? { ...touched, stateEvent: { kind: told.kind, deliveryId: told.deliveryId, sequence: told.sequence } } : touched
-    const obsolete = hasEnded(after.state) ? this.unacknowledgedOf(after.id) : []
+    const obsolete = hasEnded(after.state) ? this.unacknowledgedOf(after.id).filter(({ kind }) => !outlivesEnd(after, kind)) : []
     if (change.durable !== false) {
       this.#refuseWhenClosed()
       await this.#commitWithSequence([
@@ -189,7 +189,7 @@ export class Queue {
       ])
     }
     this.#replace(before, after)
-    if (hasEnded(after.state)) this.#pendingByJob.delete(after.id)
+    if (obsolete.length > 0) this.#forgetPending(after.id, ({ sequence }) => obsolete.some((event) => event.sequence === sequence))
     for (const event of stored) this.#remember(event)
     const modified = told === undefined && !stored.some(({ kind }) => kind === 'created')
     for (const listener of this.#listeners) listener({ before, after, events: stored, effects: change.effects ?? [], modified })
@@ -199,9 +199,28 @@ export class Queue {
   /** Somebody was told of the event and said so. */
   async acknowledge(event: StoredEvent): Promise<void> {
     await this.#store.commit([this.#store.acknowledgeOperation(event.sequence)])
-    const left = this.unacknowledgedOf(event.jobId).filter(({ sequence }) => sequence !== event.sequence)
-    if (left.length > 0) this.#pendingByJob.set(event.jobId, left)
-    else this.#pendingByJob.delete(event.jobId)
+    this.#forgetPending(event.jobId, ({ sequence }) => sequence === event.sequence)
+  }
+
+  /** Jobs that ended by themselves and have events that nobody has acknowledged. */
+  endedWithEvents(isWanted: (event: StoredEvent) => boolean): string[] {
+    const ids: string[] = []
+    for (const [id, events] of this.#pendingByJob) {
+      const job = this.#jobs.get(id)
+      if ((!job || hasEnded(job.state)) && events.some(isWanted)) ids.push(id)
+    }
+    return ids
+  }
+
+  /** The history has forgotten the job, and its events with it. */
+  forgetEvents(jobId: string): void {
+    if (!this.#jobs.get(jobId)) this.#pendingByJob.delete(jobId)
+  }
+
+  #forgetPending(jobId: string, isOver: (event: StoredEvent) => boolean): void {
+    const left = this.unacknowledgedOf(jobId).filter((event) => !isOver(event))
+    if (left.length > 0) this.#pendingByJob.set(jobId, left)
+    else this.#pendingByJob.delete(jobId)
   }
 
   /** From now on every change is refused; what is under way is finished. */

@@ -152,10 +152,22 @@ export function furthestOf(job: JobRecord, index: number): number {
   return progress.furthest ?? durableBytes(progress.resumePoint)
 }
 
-/** These files lie under their local names now. */
-export function withPublished(job: JobRecord, indexes: readonly number[]): JobRecord {
-  const published = new Set(indexes)
-  return { ...job, files: job.files.map((file) => published.has(file.index) ? { ...file, progress: { ...file.progress, published: true, validation: 'valid' } } : file) }
+/** These files lie under these names now, by index. */
+export function withPublished(job: JobRecord, names: ReadonlyMap<number, string>): JobRecord {
+  return { ...job, files: job.files.map((file) => {
+    const localName = names.get(file.index)
+    return localName === undefined ? file : { ...file, localName, progress: { ...file.progress, published: true, validation: 'valid' } }
+  }) }
+}
+
+/** Where the files lie that were published. */
+export function publishedFiles(job: JobRecord): { index: number; localName: string }[] {
+  return job.files.filter(({ progress }) => progress.published).map(({ index, localName }) => ({ index, localName }))
+}
+
+/** Its files are published as soon as all are here. */
+export function publishesItself(job: JobRecord): boolean {
+  return job.options.completion === 'automatic'
 }
 
 export function isDone(job: JobRecord): boolean {

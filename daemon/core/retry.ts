@@ -20,6 +20,7 @@ export const classOfFailure = {
   'local-file-changed': 'fatal',
   // The drive must come back, and somebody must say so.
   'volume-changed': 'fatal',
+  'local-file-exists': 'fatal',
   'local-file-error': 'fatal',
   'http-error': 'by-status',
   'invalid-remote-name': 'fatal',

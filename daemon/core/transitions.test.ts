@@ -10,7 +10,7 @@ const error: JobError = { context: 'transport', code: 'cannot-connect', message:
 const happenings: Readonly<Record<HappeningKind, Happening>> = {
   'resume': { kind: 'resume' }, 'suspend': { kind: 'suspend' }, 'cancel': { kind: 'cancel' }, 'files-added': { kind: 'files-added' }, 'published': { kind: 'published' },
   'slot-given': { kind: 'slot-given' }, 'slot-taken': { kind: 'slot-taken' }, 'connected': { kind: 'connected' }, 'all-done': { kind: 'all-done' },
-  'failed-transient': { kind: 'failed-transient', error, troubledSince: 3 }, 'failed-fatal': { kind: 'failed-fatal', error }, 'rejected': { kind: 'rejected', error },
+  'failed-transient': { kind: 'failed-transient', error, troubledSince: 3 }, 'failed-fatal': { kind: 'failed-fatal', error }, 'not-published': { kind: 'not-published', error }, 'rejected': { kind: 'rejected', error },
   'retry-due': { kind: 'retry-due' }, 'no-progress': { kind: 'no-progress', error }, 'busy-too-long': { kind: 'busy-too-long', error }, 'expired': { kind: 'expired' },
 }
 
@@ -28,6 +28,7 @@ const table = `
   all-done         =           =           transferred      transferred      =               =            =            =            =
   failed-transient =           =           transient-error  transient-error  =               =            =            =            =
   failed-fatal     =           =           error            error            =               =            =            =            =
+  not-published    =           =           =                =                =               =            error        =            =
   rejected         error       error       error            error            error           error        error        !            !
   retry-due        =           =           =                =                queued          =            =            =            =
   no-progress      =           =           =                =                error           =            =            =            =

@@ -13,7 +13,7 @@
 import { hasEnded, type JobError, type JobState } from '../../protocol/job.ts'
 import { Refusal } from '../../protocol/refusals.ts'
 import type { EventKind } from '../../protocol/options.ts'
-import type { JobRecord } from './job.ts'
+import { isDone, publishesItself, type JobRecord } from './job.ts'
 
 /** What the machine reacts to: a call of the owner, a report about the transfer, or a time that has come. */
 export type Happening =
@@ -25,6 +25,8 @@ export type Happening =
   | { readonly kind: 'slot-taken' }
   | { readonly kind: 'failed-transient'; readonly error: JobError; readonly troubledSince: number | null }
   | { readonly kind: 'failed-fatal'; readonly error: JobError }
+  /** A job that completes itself cannot. */
+  | { readonly kind: 'not-published'; readonly error: JobError }
   /** The owner judged a file's content to be wrong. */
   | { readonly kind: 'rejected'; readonly error: JobError }
   | { readonly kind: 'retry-due' }
@@ -33,7 +35,7 @@ export type Happening =
 export type HappeningKind = Happening['kind']
 
 /** Carried out after the commit, never before. */
-export type Effect = 'stop-transfers' | 'remove-partial-files'
+export type Effect = 'stop-transfers' | 'remove-partial-files' | 'publish'
 
 export interface NewEvent {
   readonly kind: EventKind | 'created' | 'state' | 'ended'
@@ -59,7 +61,7 @@ export function warned(job: JobRecord): Transition {
 const ended = {
   'resume': 'refuse', 'suspend': 'refuse', 'cancel': 'refuse', 'files-added': 'refuse', 'published': 'refuse',
   'slot-given': 'stay', 'slot-taken': 'stay', 'connected': 'stay', 'all-done': 'stay',
-  'failed-transient': 'stay', 'failed-fatal': 'stay', 'rejected': 'refuse',
+  'failed-transient': 'stay', 'failed-fatal': 'stay', 'not-published': 'stay', 'rejected': 'refuse',
   'retry-due': 'stay', 'no-progress': 'stay', 'busy-too-long': 'stay', 'expired': 'stay',
 } as const satisfies Record<HappeningKind, Cell>
 
@@ -84,7 +86,7 @@ export const transitionTable = {
   'transferring': moving,
   'transient-error': { ...open, 'resume': 'queued', 'retry-due': 'queued', 'no-progress': 'error' },
   'error': { ...open, 'resume': 'queued', 'suspend': 'stay', 'rejected': 'error' },
-  'transferred': { ...open, 'suspend': 'stay', 'files-added': 'suspended' },
+  'transferred': { ...open, 'suspend': 'stay', 'files-added': 'suspended', 'not-published': 'error' },
   'acknowledged': ended,
   'cancelled': ended,
 } as const satisfies Record<JobState, Record<HappeningKind, Cell>>
@@ -123,20 +125,26 @@ function enter(job: JobRecord, state: JobState, happening: Happening, now: numbe
     started: job.started || isMoving(state),
     cleaning: hasEnded(state) && job.started && job.files.some(({ progress }) => !progress.published),
   }
-  return { job: next, events: eventsOf(state, error), effects: effectsOf(job.state, state) }
+  return { job: next, events: eventsOf(next), effects: effectsOf(job.state, next) }
 }
 
-function eventsOf(state: JobState, error: JobError | null): NewEvent[] {
+function eventsOf(job: JobRecord): NewEvent[] {
+  const { state, error } = job
   const of = (kind: NewEvent['kind']): NewEvent => ({ kind, fileIndex: kind === 'error' ? error?.fileIndex ?? null : null, error })
+  // A job that completes itself is all there for its owner once its files are published.
+  if (state === 'acknowledged' && publishesItself(job) && isDone(job)) return [of('state'), of('transferred'), of('ended')]
   if (hasEnded(state)) return [of('state'), of('ended')]
+  if (state === 'transferred' && publishesItself(job)) return [of('state')]
   if (state === 'transferred') return [of('state'), of('transferred')]
   if (state === 'error') return [of('state'), of('error')]
   return [of('state'), of('modification')]
 }
 
-function effectsOf(from: JobState, to: JobState): Effect[] {
+function effectsOf(from: JobState, job: JobRecord): Effect[] {
+  const to = job.state
   const effects: Effect[] = []
   if (isMoving(from) && !isMoving(to)) effects.push('stop-transfers')
   if (hasEnded(to)) effects.push('remove-partial-files')
+  if (to === 'transferred' && publishesItself(job)) effects.push('publish')
   return effects
 }

@@ -2,7 +2,7 @@
 // leaves here: header values stay inside.
 import { hasEnded, type File, type Job, type Reason } from '../../protocol/job.ts'
 import { withoutSecrets } from '../../protocol/options.ts'
-import { durableBytes, temporaryName, type FileRecord, type JobRecord } from './job.ts'
+import { durableBytes, publishesItself, temporaryName, type FileRecord, type JobRecord } from './job.ts'
 
 /** What is true only while the daemon runs: never stored, never waited for. */
 export interface Live {
@@ -84,7 +84,7 @@ export function explain(job: JobRecord, live: Live): Reason[] {
   if (hasEnded(job.state)) reasons.push({ reason: 'ended', until: null, detail: job.state })
   if (job.state === 'suspended') reasons.push({ reason: 'suspended', until: null, detail: 'The job waits for job.resume.' })
   if (job.state === 'suspended' && job.files.length === 0) reasons.push({ reason: 'no-files', until: null, detail: 'The job has no files yet.' })
-  if (job.state === 'transferred') reasons.push({ reason: 'transferred', until: null, detail: 'Every byte is here; the job waits for job.complete.' })
+  if (job.state === 'transferred') reasons.push({ reason: 'transferred', until: null, detail: publishesItself(job) ? 'Every byte is here; the files get their names now.' : 'Every byte is here; the job waits for job.complete.' })
   if (job.state === 'error') reasons.push({ reason: 'error', until: null, detail: job.error?.message ?? null })
   if (job.state === 'transient-error') reasons.push({ reason: 'retry-delay', until: job.error?.retryAt ?? null, detail: job.error?.message ?? null })
   if (job.state === 'queued') reasons.push(live.blocked ?? { reason: 'slot', until: null, detail: 'The job waits for its turn.' })

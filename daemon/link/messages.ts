@@ -2,6 +2,7 @@
 // The broker gives orders; a worker, which runs as the owner and is as untrusted as he is, reports. What a
 // worker sends is checked on arrival with these schemas and by `phases.ts`; anything else ends the worker.
 import * as z from 'zod'
+import { mostCopies } from './copy-name.ts'
 import type { OwnerRules } from './policy-rules.ts'
 import { failureContexts, type FailureCode } from '../../protocol/failures.ts'
 
@@ -51,6 +52,8 @@ export interface LocalFile {
   /** There for a job that was taken over: whoever else must have been able to write the file, and nobody's link is followed. */
   readonly former?: readonly { readonly uid: number; readonly groups: readonly number[] }[] | undefined
   readonly resumePoint: ResumePoint | null
+  /** What publishing does where the local name is taken; left out: it replaces. */
+  readonly onConflict?: 'replace' | 'rename' | 'fail'
 }
 
 export interface TransferOrder extends LocalFile {
@@ -79,8 +82,11 @@ export interface Orders {
   'transfer.start': { params: TransferOrder; result: void }
   /** Flush what is there, report it, stop. Answered by the report `transfer.stopped` (or whatever ended it first). */
   'transfer.stop': { params: { transferId: number }; result: void }
-  /** Give finished partial files their local names: rename in order, then flush each folder once. Repeatable. */
-  'files.publish': { params: { files: readonly LocalFile[] }; result: { failures: (Failures | null)[] } }
+  /**
+   * Give finished partial files their local names: rename in order, then flush each folder once. Repeatable. `copies`, there where one is not 0,
+   * say which name of `copyName` each has.
+   */
+  'files.publish': { params: { files: readonly LocalFile[] }; result: { failures: (Failures | null)[]; copies?: number[] | undefined } }
   /** Remove partial files. A file that is not there is no failure. */
   'files.remove': { params: { files: readonly LocalFile[] }; result: { failures: (Failures | null)[] } }
   /** May this user read, replace and remove these partial files and write their folders? (BITS §9.4) */
@@ -102,7 +108,7 @@ const sentence = z.string().max(2000).nullable()
 
 /** What a worker answers to an order is checked like what it reports. */
 export const answers = {
-  'files.publish': failures,
+  'files.publish': failures.extend({ copies: z.array(z.int().min(0).max(mostCopies)).max(100_000).optional() }),
   'files.remove': failures,
   'files.probe': failures,
   'endpoint.open': z.strictObject({ failure: sentence }),

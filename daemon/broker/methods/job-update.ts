@@ -1,6 +1,6 @@
 // job.update: settings of a job; what is left out stays. All of it or nothing.
 import { mergeOptions } from '../../../protocol/options.ts'
-import { raises, type JobRecord } from '../../core/job.ts'
+import { publishesItself, raises, type JobRecord } from '../../core/job.ts'
 import type { NewEvent } from '../../core/transitions.ts'
 import { Refusal } from '../../../protocol/refusals.ts'
 import { now } from '../clock.ts'
@@ -21,7 +21,11 @@ export const jobUpdate: MethodOf<'job.update'> = async ({ jobId, set }, call) =>
       options: options ? mergeOptions(present.options, options) : present.options,
       modifiedAt: now(),
     }
-    return { job: changed, events: [{ kind: 'modification', fileIndex: null, error: null }, ...conditions(present, changed)] }
+    const isDue = changed.state === 'transferred' && publishesItself(changed)
+    return {
+      job: changed, events: [{ kind: 'modification', fileIndex: null, error: null }, ...conditions(present, changed)],
+      effects: isDue ? ['publish'] : [],
+    }
   })
   return { job: call.views.of(job) }
 }
@@ -30,5 +34,8 @@ export const jobUpdate: MethodOf<'job.update'> = async ({ jobId, set }, call) =>
 function conditions(before: JobRecord, after: JobRecord): NewEvent[] {
   const { state, error } = after
   if (state !== 'transferred' && state !== 'error') return []
-  return raises(after, state) && !raises(before, state) && after.stateEvent === null ? [{ kind: state, fileIndex: error?.fileIndex ?? null, error }] : []
+  // It says so itself once it is published.
+  if (state === 'transferred' && publishesItself(after)) return []
+  const isNew = !raises(before, state) || (state === 'transferred' && publishesItself(before))
+  return raises(after, state) && isNew && after.stateEvent === null ? [{ kind: state, fileIndex: error?.fileIndex ?? null, error }] : []
 }

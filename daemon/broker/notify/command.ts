@@ -1,7 +1,7 @@
 // The notify command of a job (contract §4 rule 6, BITS §6.7): a program that is run as the owner, by his worker and
 // without a shell, when an event has no endpoint or its call failed. Success acknowledges; a failing program is run
 // again after the delays of a callback, ten times in all until the next start of the daemon. For one event at most
-// one program runs. An event whose job has ended is not news any more.
+// one program runs. An event whose job somebody has ended is not news any more.
 import { hasEnded } from '../../../protocol/job.ts'
 import type { NotifyCommand } from '../../../protocol/options.ts'
 import type { JobRecord } from '../../core/job.ts'
@@ -16,6 +16,7 @@ import { retryDelayMs, type CallbackSettings } from './settings.ts'
 
 export interface CommandsOptions {
   readonly queue: Queue
+  readonly jobOf: (jobId: string) => JobRecord | null
   readonly workers: WorkerSource
   readonly accountOf: (ownerId: string) => Promise<OwnerAccount | null>
   readonly socketPath: string
@@ -69,7 +70,7 @@ export class Commands {
 
   start(event: DeliveredEvent): void {
     const { sequence, jobId } = event
-    if (this.#closed || this.#runs.has(sequence) || !this.#options.queue.get(jobId)?.options.notify.command) return
+    if (this.#closed || this.#runs.has(sequence) || !this.#options.jobOf(jobId)?.options.notify.command) return
     this.#runs.set(sequence, { event, isReplay: !this.#isPending(event), runs: 0, failures: 0, running: null })
     this.#line(sequence)
   }
@@ -120,17 +121,17 @@ export class Commands {
 
   #line(sequence: number): void {
     const run = this.#runs.get(sequence)
-    const job = run && this.#options.queue.get(run.event.jobId)
+    const job = run && this.#options.jobOf(run.event.jobId)
     if (run && job) this.#lines.ask(job.owner.id, 'first', () => this.#begin(run))
   }
 
   #begin(run: Run): Promise<void> | null {
-    const { queue, onSettled } = this.#options
+    const { jobOf, onSettled } = this.#options
     const { event } = run
     if (this.#closed || this.#runs.get(event.sequence) !== run) return null
-    const job = queue.get(event.jobId)
+    const job = jobOf(event.jobId)
     const command = job?.options.notify.command
-    const isNews = job && !hasEnded(job.state) && (this.#isPending(event) || (run.isReplay && presentEvent(job)?.sequence === event.sequence))
+    const isNews = job && (this.#isPending(event) || (run.isReplay && !hasEnded(job.state) && presentEvent(job)?.sequence === event.sequence))
     if (isNews && command) return this.#run(run, job, command)
     this.#forget(event.sequence)
     onSettled(event.jobId)

@@ -3,8 +3,9 @@
 import { callbackOfKind, type CallbackName } from '../../../protocol/events.ts'
 import type { EventKind } from '../../../protocol/options.ts'
 import type { File, Job } from '../../../protocol/job.ts'
+import { hasEnded } from '../../../protocol/job.ts'
 import { isDelivered, type StoredEvent } from '../../core/event.ts'
-import { raises, type JobRecord } from '../../core/job.ts'
+import { publishedFiles, raises, type JobRecord } from '../../core/job.ts'
 
 /** Jobs and files as clients see them. */
 export interface Views {
@@ -63,7 +64,7 @@ export interface Callback {
 export function callbackOf(event: DeliveredEvent, envelope: Envelope, job: JobRecord, views: Views): Callback | null {
   const method = callbackOfKind[event.kind]
   const params = { ...envelope, job: views.of(job) }
-  if (event.kind === 'transferred') return { method, params }
+  if (event.kind === 'transferred') return { method, params: { ...params, ...(hasEnded(job.state) && { files: publishedFiles(job) }) } }
   if (event.kind === 'error') return { method, params: { ...params, error: event.error } }
   const file = event.fileIndex === null ? null : views.file(job, event.fileIndex)
   if (!file) return null

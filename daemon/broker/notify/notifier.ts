@@ -16,6 +16,7 @@ import { CallLines } from './call-lines.ts'
 import { Commands } from './command.ts'
 import type { OwnerAccount } from './command-environment.ts'
 import { isDeliveredEvent, type DeliveredEvent, type Views } from './delivery.ts'
+import { EndedJobs } from './ended-jobs.ts'
 import { connectionEndpoint, type Endpoint } from './endpoint.ts'
 import { Modifications } from './modification.ts'
 import { Outbox } from './outbox.ts'
@@ -51,6 +52,7 @@ export class Notifier {
   readonly #modifications: Modifications
   readonly #watches: Watches
   readonly #sockets: SocketEndpoints
+  readonly #ended: EndedJobs
   readonly #connections = new Map<Connection, Endpoint>()
   readonly #acknowledging = new Set<Promise<boolean>>()
   #closed = false
@@ -60,10 +62,11 @@ export class Notifier {
     const registrations = this.#registrations
     const newId = (): string => randomUUID()
     const acknowledge = (event: DeliveredEvent): Promise<boolean> => this.#acknowledge(event)
+    const ended = this.#ended = new EndedJobs(queue, options.past)
     this.#options = options
     this.#lines = new CallLines(() => settings().atOncePerUser)
-    this.#commands = new Commands({ ...options, acknowledge, onSettled: (jobId) => this.#outbox.settle(jobId) })
-    this.#outbox = new Outbox({ ...options, registrations, lines: this.#lines, commands: this.#commands, acknowledge })
+    this.#commands = new Commands({ ...options, acknowledge, jobOf: ended.of, onSettled: (jobId) => this.#settle(jobId) })
+    this.#outbox = new Outbox({ ...options, jobOf: ended.of, registrations, lines: this.#lines, commands: this.#commands, acknowledge })
     this.#modifications = new Modifications({ ...options, registrations, lines: this.#lines, newId })
     this.#watches = new Watches({ ...options, newId })
     this.#sockets = new SocketEndpoints(options.workers, options.log)
@@ -74,6 +77,13 @@ export class Notifier {
   /** Begins with what was left from the last run: the events that go to a notify command. */
   start(): void {
     for (const { id } of [...this.#options.queue.all()]) this.#outbox.settle(id)
+    void this.#startEnded().catch((error: unknown) => {
+      if (!this.#closed) this.#options.log.error({ err: error }, 'what is still to be told of ended jobs could not be read')
+    })
+  }
+
+  async #startEnded(): Promise<void> {
+    for (const { id } of await this.#ended.load(() => true)) this.#settle(id)
   }
 
   /** @throws Refusal `job-not-found`, `invalid-params`, `too-many-calls` */
@@ -84,12 +94,13 @@ export class Notifier {
       throw new Refusal('too-many-calls', { limit: registrationsPerUser }, 'The user has as many registrations as he may have.')
     }
     const endpoint = await this.#endpoint(params.endpoint, connection)
+    const ended = await this.#endedOf(params, caller)
     if (endpoint.isEnded) throw new Refusal('connection-closed')
     const { queue } = this.#options
     const registration = this.#registrations.add({
       id: randomUUID(), caller, scope: scopeOf(params), kinds: new Set(params.events ?? eventKinds), endpoint,
     }, (id) => queue.get(id))
-    const { count, begin } = this.#outbox.replay(registration, this.#jobsOf(registration))
+    const { count, begin } = this.#outbox.replay(registration, [...this.#jobsOf(registration), ...ended.filter((job) => isInScope(registration, job))])
     // The answer, which names the registration, goes first.
     setImmediate(() => { if (!this.#closed) begin() })
     return { registrationId: registration.id, replayed: count }
@@ -132,7 +143,7 @@ export class Notifier {
     if (this.#closed) return
     const { before, after, events } = committed
     this.#watches.take(committed)
-    if (hasEnded(after.state)) return this.#forget(after)
+    if (hasEnded(after.state)) return this.#takeEnded(after)
     if (before && before.owner.id !== after.owner.id) this.#registrations.handOver(before)
     // What was tried with another command does not count.
     if (before && before.options !== after.options && hasOtherCommand(before, after)) this.#commands.forget(after.id)
@@ -151,15 +162,38 @@ export class Notifier {
     if (job) this.#modifications.raise(job)
   }
 
+  /** What is still to be told of a job that ended by itself goes on being told. */
+  #takeEnded(job: JobRecord): void {
+    if (this.#options.queue.unacknowledgedOf(job.id).length === 0) return this.#forget(job)
+    this.#modifications.forget(job.id)
+    this.#ended.keep(job)
+    this.#settle(job.id)
+  }
+
+  #settle(jobId: string): void {
+    this.#outbox.settle(jobId)
+    const job = this.#ended.of(jobId)
+    if (!job || !hasEnded(job.state)) return
+    if (this.#options.queue.unacknowledgedOf(jobId).length === 0) this.#forget(job)
+    // With nobody to tell it to, the record waits in the history.
+    else if (!this.#outbox.has(jobId) && !job.options.notify.command) this.#ended.drop(jobId)
+  }
+
+  #endedOf({ jobIds }: Params<'callback.register'>, caller: Caller): Promise<readonly JobRecord[]> {
+    const named = jobIds && new Set(jobIds)
+    return this.#ended.load(({ jobId, ownerId }) => named ? named.has(jobId) : ownerId === caller.id)
+  }
+
   #forget(job: JobRecord): void {
     const { id: jobId } = job
+    this.#ended.drop(jobId)
     this.#outbox.forget(jobId)
     this.#commands.jobEnded(job)
     this.#modifications.forget(jobId)
     this.#registrations.forget(jobId)
   }
 
-  /** An id may be one's own or, for admins, anybody's; a job that has ended has nothing left to tell. */
+  /** An id may be one's own or, for admins, anybody's. */
   async #checkJobs(jobIds: readonly string[], caller: Caller): Promise<void> {
     for (const id of jobIds) {
       const job = this.#options.queue.get(id) ?? (await this.#options.past.get(id))

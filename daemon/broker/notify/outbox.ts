@@ -1,7 +1,7 @@
 // What is still to be told, to whom, and in which order. Every stored event that nobody acknowledged has a delivery
 // to the registration that it belongs to, as long as there is one; a new registration gets deliveries of its own (the
 // replay). A result acknowledges; anything else means again, after a growing delay, or the job's notify command
-// instead. Invariant: an event leaves the queue only when it was acknowledged or its job has ended.
+// instead. Invariant: an event leaves the queue only when it was acknowledged or somebody has ended its job.
 //
 // The states of a delivery: `waiting` for those before it (rule 8), `in-line` for one of the user's calls (rule 4),
 // `under-way`, and `delayed` after a call that was not acknowledged.
@@ -18,6 +18,8 @@ import { retryDelayMs, type CallbackSettings } from './settings.ts'
 
 export interface OutboxOptions {
   readonly queue: Queue
+  /** Also of a job that ended with something to tell. */
+  readonly jobOf: (jobId: string) => JobRecord | null
   readonly views: Views
   readonly registrations: Registrations
   readonly lines: CallLines
@@ -55,8 +57,8 @@ export class Outbox {
 
   /** Something about the job or the registrations has changed: sees to it that each event is on its way to whom it belongs. */
   settle(jobId: string): void {
-    const job = this.#options.queue.get(jobId)
-    if (!job || hasEnded(job.state)) return this.forget(jobId)
+    const job = this.#options.jobOf(jobId)
+    if (!job || this.#isOver(job)) return this.forget(jobId)
     const { queue, registrations, commands } = this.#options
     const unacknowledged = queue.unacknowledgedOf(jobId)
     if (unacknowledged.length === 0 && !this.#byJob.has(jobId)) return
@@ -100,6 +102,15 @@ export class Outbox {
       for (const delivery of [...this.#byJob.get(id) ?? []]) if (delivery.registration === registration) this.#drop(delivery)
       if (!this.#closed) this.settle(id)
     }
+  }
+
+  /** Is anybody being told of the job, or waits to be? */
+  has(jobId: string): boolean {
+    return this.#byJob.has(jobId)
+  }
+
+  #isOver(job: JobRecord): boolean {
+    return hasEnded(job.state) && this.#options.queue.unacknowledgedOf(job.id).length === 0
   }
 
   forget(jobId: string): void {
@@ -171,11 +182,11 @@ export class Outbox {
   }
 
   #call(delivery: Delivery): Promise<void> | null {
-    const { queue, views, settings } = this.#options
+    const { jobOf, views, settings } = this.#options
     const { event, registration } = delivery
     if (delivery.isDropped || this.#closed) return null
-    const job = queue.get(event.jobId)
-    if (!job || hasEnded(job.state) || !this.#isWanted(job, delivery, this.#pendingOf(job))) {
+    const job = jobOf(event.jobId)
+    if (!job || this.#isOver(job) || !this.#isWanted(job, delivery, this.#pendingOf(job))) {
       this.#drop(delivery)
       this.settle(event.jobId)
       return null
@@ -204,10 +215,10 @@ export class Outbox {
   }
 
   #notAcknowledged(delivery: Delivery): void {
-    const { queue, commands, settings, log } = this.#options
+    const { jobOf, commands, settings, log } = this.#options
     const { event, registration, calls } = delivery
     if (this.#closed) return
-    const job = queue.get(event.jobId)
+    const job = jobOf(event.jobId)
     log.debug({ jobId: event.jobId, kind: event.kind, attempt: calls }, 'a callback was not acknowledged')
     if (!delivery.isDropped && job && isCommandKind(event.kind) && job.options.notify.command) {
       this.#drop(delivery)

@@ -2,6 +2,7 @@
 // job, its files as they were named, and how far each file is. Every part has a version; the table of upgrades knows
 // how to raise each old one.
 import { hasEnded } from '../../../protocol/job.ts'
+import { defaultOptions } from '../../../protocol/options.ts'
 import type { StoredEvent } from '../../core/event.ts'
 import { isDelivered } from '../../core/event.ts'
 import { untouched, type FileProgress, type FileRecord, type JobRecord } from '../../core/job.ts'
@@ -46,7 +47,7 @@ function filesOperations(before: JobRecord | null, after: JobRecord): Operation[
     .filter((file) => file.progress !== (before?.files[file.index]?.progress ?? untouched))
     .map((file) => put(progressKey(after.id, file.index), encode(file.progress)))
   const isNamedAnew = before?.files.length !== after.files.length
-    || after.files.some((file) => file.remoteName !== before?.files[file.index]?.remoteName)
+    || after.files.some(({ index, remoteName, localName }) => remoteName !== before?.files[index]?.remoteName || localName !== before.files[index]?.localName)
   if (isNamedAnew) operations.push(put(filesKey(after.id), encode({ files: after.files.map(named) })))
   return operations
 }
@@ -94,12 +95,17 @@ export function decodeEvent(text: string): StoredEvent {
 }
 
 export function decodeEnded(text: string): JobRecord {
-  return decode<JobRecord>(text)
+  return withAllOptions(decode<JobRecord>(text))
 }
 
 /** Where a record is older than the count of the service's time, that count begins with it. */
 export function decodeHead(text: string): Head {
-  return { ...uncounted, ...decode<Head>(text) }
+  return withAllOptions({ ...uncounted, ...decode<Head>(text) })
+}
+
+/** Options that are newer than the record have their defaults. */
+function withAllOptions<T extends Head>(job: T): T {
+  return { ...job, options: { ...defaultOptions, ...job.options } }
 }
 
 export function decodeProgress(text: string): FileProgress {

@@ -21,6 +21,7 @@ export interface Told {
   readonly file?: File
   readonly ranges?: readonly Range[]
   readonly error?: JobError
+  readonly files?: readonly { readonly index: number; readonly localName: string }[] | undefined
 }
 
 export class Program {

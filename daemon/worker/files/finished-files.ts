@@ -3,19 +3,27 @@
 // changed is flushed before the answer (contract, rules 1 and 3; BITS §7.4, §7.5).
 import { accessSync, closeSync, constants, fchmodSync, fstatSync, futimesSync, lstatSync, openSync, renameSync, statSync, unlinkSync, type Stats } from 'node:fs'
 import { failure, type Failure } from '../../../protocol/failures.ts'
+import { copyName, mostCopies } from '../../link/copy-name.ts'
 import type { LocalFile } from '../../link/messages.ts'
 import { codeOf, localFailure, raise } from '../failure-from.ts'
 import { openPlace, type Folder, type Folders, type Place } from './folders.ts'
 import { isSame, isSameOpen } from './identity.ts'
 import { isOwn, refuseImpossible } from './own-file.ts'
+import { renameIfFree } from './rename-if-free.ts'
 
 type Outcomes = (Failure | null)[]
 
 /** What the owner's mask leaves of it. Asking for the mask sets it twice, so it is asked once. */
 const publishedMode = 0o666 & ~process.umask()
 
-export function publishFiles(folders: Folders, files: readonly LocalFile[]): Promise<Outcomes> {
-  return eachThenSync(folders, files, publishFile)
+/** `onNamed` is told which files got another name than their own (`copyName`). */
+export function publishFiles(
+  folders: Folders, files: readonly LocalFile[], onNamed: (at: number, copy: number) => void = () => {},
+): Promise<Outcomes> {
+  return eachThenSync(folders, files, (place, file, at) => {
+    const copy = publishFile(place, file)
+    if (copy > 0) onNamed(at, copy)
+  })
 }
 
 /** A file, or a whole folder, that is not there is no failure. */
@@ -37,14 +45,14 @@ export function probeFiles(folders: Folders, files: readonly LocalFile[]): Outco
   }))
 }
 
-async function eachThenSync(folders: Folders, files: readonly LocalFile[], act: (place: Place, file: LocalFile) => void): Promise<Outcomes> {
+async function eachThenSync(folders: Folders, files: readonly LocalFile[], act: (place: Place, file: LocalFile, at: number) => void): Promise<Outcomes> {
   const changed = new Map<Folder, number[]>()
   const outcomes = files.map((file, index) => attempt(() => {
     const place = openPlace(folders, file.localName, file.former)
     const indexes = changed.get(place.folder)
     if (indexes) place.folder.release()
     else changed.set(place.folder, [])
-    act(place, file)
+    act(place, file, index)
     changed.get(place.folder)?.push(index)
   }))
   await Promise.all([...changed].map(async ([folder, indexes]) => {
@@ -59,29 +67,59 @@ async function eachThenSync(folders: Folders, files: readonly LocalFile[], act: 
   return outcomes
 }
 
-function publishFile({ folder, name }: Place, file: LocalFile): void {
+/** Gives back which copy it became, 0 where it has its own name. */
+function publishFile({ folder, name }: Place, file: LocalFile): number {
   const inode = file.resumePoint?.inode ?? ''
-  const fd = openIfThere(folder.child(file.temporaryName))
+  const { temporaryName, onConflict = 'replace' } = file
+  const fd = openIfThere(folder.child(temporaryName))
   if (fd === null) {
-    const published = statsIfThere(folder.child(name))
-    if (published?.isFile() && isSame(inode, published)) return
+    const published = copyOf(folder, name, onConflict, (stats) => isSame(inode, stats))
+    if (published !== null) return published
     raise(failure('local-file-changed', 'The partial file is not in its folder. If it lies on a drive, mount that, then complete the job again.'))
   }
   try {
     const stats = fstatSync(fd)
     const isWhole = stats.size === file.resumePoint?.bytesTotal
-    const isOurs = isWhole && isSameOpen(inode, stats, fd, isWhole) && isOwn(stats, true) && stats.nlink === 1
+    const isThis = (other: Stats): boolean => other.ino === stats.ino && other.dev === stats.dev
+    const linked = stats.nlink === 2 && onConflict !== 'replace' ? copyOf(folder, name, onConflict, isThis) : null
+    const isOurs = isWhole && isSameOpen(inode, stats, fd, isWhole) && isOwn(stats, true) && (stats.nlink === 1 || linked !== null)
     if (!isOurs) raise(failure('local-file-changed', 'The temporary file is not the one that was downloaded.'))
-    refuseImpossible(folder, name)
+    if (onConflict !== 'rename' && linked === null) refuseImpossible(folder, name)
     fchmodSync(fd, publishedMode)
     const modifiedAt = file.resumePoint?.modifiedAt ?? null
     if (modifiedAt !== null) futimesSync(fd, Date.now() / 1000, modifiedAt / 1000)
-    renameSync(folder.child(file.temporaryName), folder.child(name))
-    const published = statsIfThere(folder.child(name))
-    if (published?.ino !== stats.ino || published.dev !== stats.dev) raise(failure('local-file-changed', 'The temporary file was exchanged while it was published.'))
+    const copy = linked ?? takeName(folder, temporaryName, name, onConflict)
+    // Only its second name is left to take away: the process ended between the two steps.
+    if (linked !== null) unlinkSync(folder.child(temporaryName))
+    const published = statsIfThere(folder.child(copyName(name, copy)))
+    if (!published || !isThis(published)) raise(failure('local-file-changed', 'The temporary file was exchanged while it was published.'))
+    return copy
   } finally {
     closeSync(fd)
   }
+}
+
+function takeName(folder: Folder, temporaryName: string, name: string, onConflict: LocalFile['onConflict']): number {
+  const from = folder.child(temporaryName)
+  if (onConflict === 'replace') {
+    renameSync(from, folder.child(name))
+    return 0
+  }
+  for (let copy = 0; copy <= lastCopy(onConflict); copy++) if (renameIfFree(from, folder.child(copyName(name, copy)))) return copy
+  raise(failure('local-file-exists', 'There is a file of that name already.'))
+}
+
+/** Under which of the names that it could have been given the file lies; `null`: under none. */
+function copyOf(folder: Folder, name: string, onConflict: LocalFile['onConflict'], isIt: (stats: Stats) => boolean): number | null {
+  for (let copy = 0; copy <= lastCopy(onConflict); copy++) {
+    const stats = statsIfThere(folder.child(copyName(name, copy)))
+    if (stats?.isFile() && isIt(stats)) return copy
+  }
+  return null
+}
+
+function lastCopy(onConflict: LocalFile['onConflict']): number {
+  return onConflict === 'rename' ? mostCopies : 0
 }
 
 function removeFile({ folder }: Place, file: LocalFile): void {
