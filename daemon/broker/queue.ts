@@ -3,7 +3,7 @@
 // that a transfer moves (connecting, transferring) is not committed: after a crash such a job is queued again.
 import { hasEnded } from '../../protocol/job.ts'
 import { Refusal } from '../../protocol/refusals.ts'
-import { isDelivered, isStored, outlivesEnd, type StoredEvent } from '../core/event.ts'
+import { isStored, outlivesEnd, type StoredEvent } from '../core/event.ts'
 import { newJob, type JobRecord, type NewJob } from '../core/job.ts'
 import { checkFiles, checkJobCount, type Limits } from '../core/limits.ts'
 import { recover } from '../core/recovery.ts'
@@ -11,6 +11,7 @@ import type { Effect, NewEvent, Transition } from '../core/transitions.ts'
 import { now } from './clock.ts'
 import { JobCounts } from './job-counts.ts'
 import { JobIndex } from './job-index.ts'
+import { PendingEvents } from './pending-events.ts'
 import { Sequence } from './sequence.ts'
 import type { QueueStore } from './queue-store.ts'
 import type { Operation } from './store/store.ts'
@@ -60,7 +61,7 @@ export class Queue {
   readonly #tokens = new Map<string, Promise<string> | string>()
   readonly #counts = new JobCounts()
   readonly #sequence: Sequence
-  readonly #pendingByJob = new Map<string, StoredEvent[]>()
+  readonly #pending = new PendingEvents()
   readonly #listeners: ((committed: Committed) => void)[] = []
   #closed = false
 
@@ -76,7 +77,7 @@ export class Queue {
       if (!hasEnded(job.state)) this.#counts.add(job)
       if (job.clientToken !== null) this.#tokens.set(tokenName(job.owner.id, job.clientToken), job.id)
     }
-    for (const event of start.unacknowledged) this.#remember(event)
+    for (const event of start.unacknowledged) this.#pending.add(event)
   }
 
   /** Told after each commit, in the order of commits of one job. */
@@ -95,7 +96,7 @@ export class Queue {
 
   /** Events of the job that nobody has acknowledged, in the order of their sequence. */
   unacknowledgedOf(jobId: string): readonly StoredEvent[] {
-    return this.#pendingByJob.get(jobId) ?? []
+    return this.#pending.of(jobId)
   }
 
   nextSequence(): number {
@@ -189,8 +190,8 @@ export class Queue {
       ])
     }
     this.#replace(before, after)
-    if (obsolete.length > 0) this.#forgetPending(after.id, ({ sequence }) => obsolete.some((event) => event.sequence === sequence))
-    for (const event of stored) this.#remember(event)
+    this.#pending.remove(after.id, obsolete)
+    for (const event of stored) this.#pending.add(event)
     const modified = told === undefined && !stored.some(({ kind }) => kind === 'created')
     for (const listener of this.#listeners) listener({ before, after, events: stored, effects: change.effects ?? [], modified })
     return after
@@ -199,29 +200,16 @@ export class Queue {
   /** Somebody was told of the event and said so. */
   async acknowledge(event: StoredEvent): Promise<void> {
     await this.#store.commit([this.#store.acknowledgeOperation(event.sequence)])
-    this.#forgetPending(event.jobId, ({ sequence }) => sequence === event.sequence)
+    this.#pending.remove(event.jobId, [event])
   }
 
   /** Jobs that ended by themselves and have events that nobody has acknowledged. */
   endedWithEvents(isWanted: (event: StoredEvent) => boolean): string[] {
-    const ids: string[] = []
-    for (const [id, events] of this.#pendingByJob) {
-      const job = this.#jobs.get(id)
-      if ((!job || hasEnded(job.state)) && events.some(isWanted)) ids.push(id)
-    }
-    return ids
+    return this.#pending.jobs((event) => hasEnded(this.#jobs.get(event.jobId)?.state ?? 'acknowledged') && isWanted(event))
   }
 
   /** The history has forgotten the job, and its events with it. */
-  forgetEvents(jobId: string): void {
-    if (!this.#jobs.get(jobId)) this.#pendingByJob.delete(jobId)
-  }
-
-  #forgetPending(jobId: string, isOver: (event: StoredEvent) => boolean): void {
-    const left = this.unacknowledgedOf(jobId).filter((event) => !isOver(event))
-    if (left.length > 0) this.#pendingByJob.set(jobId, left)
-    else this.#pendingByJob.delete(jobId)
-  }
+  readonly forgetEvents = (jobId: string): void => void (this.#jobs.get(jobId) ?? this.#pending.forget(jobId))
 
   /** From now on every change is refused; what is under way is finished. */
   async close(): Promise<void> {
@@ -242,11 +230,6 @@ export class Queue {
     if (wanted === null) return await this.#store.commit(operations)
     await this.#store.commit([...operations, this.#store.sequenceOperation(wanted)])
     this.#sequence.reserved(wanted)
-  }
-
-  #remember(event: StoredEvent): void {
-    if (!isDelivered(event.kind)) return
-    this.#pendingByJob.set(event.jobId, [...this.unacknowledgedOf(event.jobId), event])
   }
 
   #replace(before: JobRecord | null, after: JobRecord): void {

@@ -12,10 +12,11 @@ import type { Log } from '../../log.ts'
 import type { Committed, Queue } from '../queue.ts'
 import type { Connection } from '../rpc/connection.ts'
 import type { WorkerSource } from '../workers/worker-link.ts'
+import { Acknowledgements } from './acknowledgements.ts'
 import { CallLines } from './call-lines.ts'
 import { Commands } from './command.ts'
 import type { OwnerAccount } from './command-environment.ts'
-import { isDeliveredEvent, type DeliveredEvent, type Views } from './delivery.ts'
+import { isDeliveredEvent, type Views } from './delivery.ts'
 import { EndedJobs } from './ended-jobs.ts'
 import { connectionEndpoint, type Endpoint } from './endpoint.ts'
 import { Modifications } from './modification.ts'
@@ -54,14 +55,15 @@ export class Notifier {
   readonly #sockets: SocketEndpoints
   readonly #ended: EndedJobs
   readonly #connections = new Map<Connection, Endpoint>()
-  readonly #acknowledging = new Set<Promise<boolean>>()
+  readonly #acknowledgements: Acknowledgements
   #closed = false
 
   constructor(options: NotifierOptions) {
     const { queue, progress, settings } = options
     const registrations = this.#registrations
     const newId = (): string => randomUUID()
-    const acknowledge = (event: DeliveredEvent): Promise<boolean> => this.#acknowledge(event)
+    this.#acknowledgements = new Acknowledgements(queue, options.log)
+    const { take: acknowledge } = this.#acknowledgements
     const ended = this.#ended = new EndedJobs(queue, options.past)
     this.#options = options
     this.#lines = new CallLines(() => settings().atOncePerUser)
@@ -136,7 +138,7 @@ export class Notifier {
     this.#commands.close()
     this.#modifications.close()
     await this.#watches.close()
-    await Promise.allSettled(this.#acknowledging)
+    await this.#acknowledgements.settled()
   }
 
   #take(committed: Committed): void {
@@ -236,26 +238,6 @@ export class Notifier {
   #end(registration: Registration): void {
     this.#registrations.remove(registration)
     this.#outbox.ended(registration)
-  }
-
-  #acknowledge(event: DeliveredEvent): Promise<boolean> {
-    const written = this.#write(event)
-    this.#acknowledging.add(written)
-    return written.finally(() => this.#acknowledging.delete(written))
-  }
-
-  async #write(event: DeliveredEvent): Promise<boolean> {
-    const { queue, log } = this.#options
-    if (!queue.unacknowledgedOf(event.jobId).some(({ sequence }) => sequence === event.sequence)) return true
-    try {
-      await queue.acknowledge(event)
-      return true
-    } catch (error) {
-      if (!(error instanceof Refusal)) throw error
-      // It is told again, when the queue can be written or the daemon runs again.
-      log.warn({ jobId: event.jobId, kind: event.kind, refusal: error.kind }, 'that an event was acknowledged could not be written')
-      return false
-    }
   }
 }
 
