@@ -79,13 +79,10 @@ export class Notifier {
   /** Begins with what was left from the last run: the events that go to a notify command. */
   start(): void {
     for (const { id } of [...this.#options.queue.all()]) this.#outbox.settle(id)
-    void this.#startEnded().catch((error: unknown) => {
+    const settle = (ended: readonly JobRecord[]): void => { for (const { id } of ended) this.#settle(id) }
+    this.#ended.load(() => true).then(settle, (error: unknown) => {
       if (!this.#closed) this.#options.log.error({ err: error }, 'what is still to be told of ended jobs could not be read')
     })
-  }
-
-  async #startEnded(): Promise<void> {
-    for (const { id } of await this.#ended.load(() => true)) this.#settle(id)
   }
 
   /** @throws Refusal `job-not-found`, `invalid-params`, `too-many-calls` */
