@@ -1,7 +1,6 @@
 // Puts the broker's rooms together, starts them in the order in which they need each other, and stops them in reverse:
 // no more callers, no more slots, transfers flushed and recorded, the store last.
 import { randomUUID } from 'node:crypto'
-import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Arguments } from './arguments.ts'
 import { now } from './broker/clock.ts'
@@ -34,6 +33,7 @@ import { WorkerPool } from './broker/workers/pool.ts'
 import { spawnWorker, type WorkerProcess } from './broker/workers/spawn.ts'
 import { publishesItself } from './core/job.ts'
 import type { Log } from './log.ts'
+import { openStateFolder } from './state-folder.ts'
 import type { Settings } from './settings.ts'
 
 export interface Assembly {
@@ -55,7 +55,7 @@ export interface AssemblyOptions {
 /** @throws StoreUnusable, AlreadyRunning, or an error whose message is for the person who started the daemon */
 export async function assemble(options: AssemblyOptions): Promise<Assembly> {
   const { at, log } = options
-  mkdirSync(at.state, { recursive: true, mode: 0o700 })
+  openStateFolder(at.state, at.mode)
   const store = await LevelStore.open(join(at.state, 'queue'), log)
   try {
     return await furnish(options, store)

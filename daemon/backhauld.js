@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 // The daemon as it runs in a clone (`npx backhauld`). Installed, its place is taken by dist/backhauld.js.
+import '../scripts/no-debugger.js'
 import { followNpx, loadMain } from '../scripts/launch.js'
 
 followNpx('SIGTERM')

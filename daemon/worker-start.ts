@@ -88,6 +88,8 @@
   }
 
   const start = () => {
+    // Before the owner may send us signals: Node would open its debugger on SIGUSR1, on a port that every user of the machine can reach.
+    process.on('SIGUSR1', () => {})
     const given = process.argv.indexOf('--as', 2)
     if (given > 0) {
       const [, uid = '', gid = '', name = ''] = /^(\d{1,10}):(\d{1,10}):([^:\0]+)$/.exec(process.argv[given + 1] ?? '') ?? []

@@ -26,6 +26,7 @@ import { main } from './client-sdk/cli/main.ts'
 followNpx('SIGINT')
 process.exitCode = await main(process.argv.slice(2))`,
   backhauld: `#!/usr/bin/env node
+import './scripts/no-debugger.js'
 import { followNpx } from './scripts/launch.js'
 import { main } from './daemon/main.ts'
 followNpx('SIGTERM')

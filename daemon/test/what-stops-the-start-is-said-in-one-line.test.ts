@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, lstatSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import net from 'node:net'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
@@ -8,6 +8,7 @@ import { Level } from 'level'
 import { seal } from '../broker/store/checked-value.ts'
 import { metaKey } from '../broker/store/keys.ts'
 import { Daemon, program, until } from './support/daemon.ts'
+import { onlyRoot } from './support/users.ts'
 
 function make(t: TestContext, config = ''): Daemon {
   const daemon = Daemon.make({ config })
@@ -45,6 +46,25 @@ test('a second daemon on the same state or the same socket exits 1, and the firs
   expectOneLine(run('--mode', 'user', '--socket', first.socket, '--state', second.state, '--config', first.config), /another daemon/)
   expectOneLine(run(...flagsOf(first)), /another daemon/)
   await (await first.client()).call('system.ping')
+})
+
+test('in system mode a state folder that is not root\'s alone is refused', { skip: onlyRoot }, (t) => {
+  const daemon = make(t)
+  const flags = ['--mode', 'system', ...flagsOf(daemon).slice(2)]
+  mkdirSync(daemon.state)
+  for (const [uid, mode] of [[0, 0o755], [0, 0o770], [65_534, 0o700]] as const) {
+    chownSync(daemon.state, uid, 0)
+    chmodSync(daemon.state, mode)
+    expectOneLine(run(...flags), /must be root's alone/)
+  }
+  chownSync(daemon.state, 0, 0)
+  chmodSync(daemon.state, 0o700)
+  chmodSync(daemon.folder, 0o777)
+  expectOneLine(run(...flags), /can be written by others than root/)
+  chmodSync(daemon.folder, 0o755)
+  const link = `${daemon.state}-link`
+  symlinkSync(daemon.state, link)
+  expectOneLine(run(...flags.with(flags.indexOf(daemon.state), link)), /no link/)
 })
 
 test('of several daemons started at once on one state one runs', async (t) => {

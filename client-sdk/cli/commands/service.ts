@@ -6,7 +6,7 @@ import { Argument } from 'commander'
 import { Refusal } from '../../../protocol/refusals.ts'
 import { connect } from '../../client.ts'
 import { exitCodes, UsageError } from '../outcome.ts'
-import { inTheWay, placeProgram, programPath, removeProgram } from '../service/program.ts'
+import { foreignSource, inTheWay, placeProgram, programPath, removeProgram } from '../service/program.ts'
 import { mark, type ServicePlan, type SystemCommand } from '../service/plan.ts'
 import { servicePlan } from '../service/platform.ts'
 import type { AddVerb, Verb } from '../verb.ts'
@@ -49,6 +49,8 @@ async function install(verb: Verb, plan: ServicePlan, { root = '' }: Options): P
   for (const { path } of plan.files) if (!isOurs(join(root, path))) throw inTheWay(join(root, path))
   if (root === '' && !isActive(plan) && await answers()) throw new Refusal('invalid-state', {}, 'A daemon that is not this service answers on the socket of the machine. Stop it first.')
   process.umask(0o022)
+  const foreign = foreignSource()
+  if (foreign !== null) process.stderr.write(`Warning: ${foreign} can be written by others than root, and root has just run it. Install from a copy that is root's if you do not trust them.\n`)
   placeProgram(root)
   for (const { path, text } of plan.files) {
     mkdirSync(dirname(join(root, path)), { recursive: true })

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync, chownSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -86,6 +88,38 @@ test('what is somebody else\'s is neither overwritten nor removed', { skip: only
   mkdirSync(join(root, 'usr/local/lib/backhaul'), { recursive: true })
   assert.equal(run('install', '--root', root).status, 4)
   assert.deepEqual(readdirSync(join(root, 'usr/local/lib/backhaul')), [])
+})
+
+test('a place that others than root can write is refused before anything is placed', { skip: onlyRoot }, () => {
+  const root = join(folder, 'open')
+  const lib = join(root, 'usr/local/lib')
+  mkdirSync(lib, { recursive: true })
+  const refused = (path: string): void => {
+    const { status, stderr } = run('install', '--root', root)
+    assert.equal(status, 4, stderr)
+    assert.ok(stderr.includes(`${path} can be written by others than root`), stderr)
+    assert.ok(!existsSync(join(lib, 'backhaul')) && !existsSync(join(root, 'etc')))
+  }
+  chmodSync(lib, 0o777)
+  refused(lib)
+  chmodSync(lib, 0o755)
+  chownSync(join(root, 'usr'), 65_534, 0)
+  refused(join(root, 'usr'))
+  chownSync(join(root, 'usr'), 0, 0)
+})
+
+test('a node that others than root can replace is refused, also behind a link', { skip: onlyRoot }, () => {
+  const theirs = join(folder, 'theirs')
+  mkdirSync(theirs)
+  copyFileSync(process.execPath, join(theirs, 'node'))
+  chownSync(theirs, 65_534, 0)
+  symlinkSync(join(theirs, 'node'), join(folder, 'node'))
+  for (const node of [join(theirs, 'node'), join(folder, 'node')]) {
+    const { status, stderr } = spawnSync(node, [program, 'service', 'install', '--root', join(folder, 'none')], { encoding: 'utf8' })
+    assert.equal(status, 4, stderr)
+    assert.match(stderr, /can be written by others than root/)
+  }
+  rmSync(theirs, { recursive: true })
 })
 
 test('only root installs', { skip: onlyRoot }, () => {

@@ -49,6 +49,8 @@ const startFailures: Readonly<Record<number, string>> = {
  * and with a low limit (in MB) V8 tidies up before the heap has doubled and doubled again. What there is takes some ten.
  */
 const sparing = ['--max-semi-space-size=2', '--max-old-space-size=256']
+/** Newer releases can be told not to open a debugger on SIGUSR1; for the others `worker-start.ts` takes the signal. */
+const noDebugger = ['--disable-sigusr1'].filter((flag) => process.allowedNodeEnvironmentFlags.has(flag))
 /** Flushes of small files wait for the same commit of the file system's journal, as many as there are threads to wait. */
 const flushingAtOnce = { UV_THREADPOOL_SIZE: '32' }
 /** Those threads wait and allocate next to nothing; glibc would keep memory for each. */
@@ -60,7 +62,7 @@ export function spawnWorker({ account, log, main }: SpawnOptions): WorkerProcess
   let child: ChildProcess
   try {
     keepDescriptorsToOurselves()
-    child = spawn(process.execPath, [...sparing, ...code.before, main ?? code.main, ...as], {
+    child = spawn(process.execPath, [...sparing, ...noDebugger, ...code.before, main ?? code.main, ...as], {
       cwd: '/',
       env: { ...environmentFor(account), ...code.environment },
       stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
