@@ -12,18 +12,25 @@ const newline = 10
 /** Calls for as long, with so many under way at any moment. */
 async function callFor(path: string, line: string, ms: number, underWay: number): Promise<{ calls: number; latencies: number[] }> {
   const socket = net.connect(path)
-  await new Promise((resolve) => socket.once('connect', resolve))
   const sentAt: number[] = []
   const latencies: number[] = []
+  let last: Buffer = Buffer.alloc(0)
+  const lost = new Promise<never>((_, reject) => {
+    const fail = (why: string): void => reject(new Error(`the daemon's connection was lost after ${latencies.length} answers: ${why}; the last one: ${last.toString().slice(-500)}`))
+    socket.once('error', ({ message }) => fail(message))
+    socket.once('close', () => fail('it was closed'))
+  })
+  await Promise.race([lost, new Promise((resolve) => socket.once('connect', resolve))])
   const end = performance.now() + ms
   const send = (count: number): void => {
     for (let at = 0; at < count; at++) sentAt.push(performance.now())
     socket.write(line.repeat(count))
   }
   let first = 0
-  await new Promise<void>((resolve) => {
+  await Promise.race([lost, new Promise<void>((resolve) => {
     socket.on('data', (bytes: Buffer) => {
       const now = performance.now()
+      last = bytes
       let answered = 0
       for (let at = bytes.indexOf(newline); at !== -1; at = bytes.indexOf(newline, at + 1)) {
         latencies.push(now - (sentAt[first++] ?? now))
@@ -33,7 +40,7 @@ async function callFor(path: string, line: string, ms: number, underWay: number)
       else if (first === sentAt.length) resolve()
     })
     send(underWay)
-  })
+  })])
   socket.destroy()
   return { calls: latencies.length, latencies }
 }
