@@ -11,6 +11,8 @@ import type { Log } from '../log.ts'
 import { DueTimes, now } from './clock.ts'
 import type { JobClocks } from './job-clocks.ts'
 import type { Queue } from './queue.ts'
+import { RemovalRetries } from './removal-retries.ts'
+import { copyOf } from './transfer-order.ts'
 import type { WorkerSource } from './workers/worker-link.ts'
 
 export interface EndingOptions {
@@ -47,6 +49,7 @@ export class Ending {
   readonly #publications = new Set<Promise<void>>()
   readonly #publishAgain: DueTimes
   #closed = false
+  readonly #retries = new RemovalRetries()
 
   constructor(options: EndingOptions) {
     this.#options = options
@@ -200,8 +203,11 @@ export class Ending {
     const { failures } = await this.#ask(job, 'files.remove', files)
     const left = files.filter((_, at) => failures[at] !== null)
     if (left.length > 0) this.#options.log.warn({ jobId, files: left.length }, 'partial files of an ended job could not be removed')
-    const workerLost = failures.some((found) => found?.code === 'worker-lost')
-    if (workerLost) return this.#again.set(jobId, againMs)
+    // What is not ours is nobody's to remove; anything else may pass.
+    const mayPass = failures.some((found) => found !== null && found.code !== 'not-a-regular-file')
+    const retryMs = mayPass ? this.#retries.next(jobId, job.owner.id) : null
+    if (retryMs !== null) return this.#again.set(jobId, retryMs)
+    this.#retries.done(jobId)
     try {
       await this.#options.queue.change(jobId, (present) => ({ job: { ...present, cleaning: false } }))
     } catch (error) {
@@ -232,6 +238,6 @@ export function localFileOf(job: JobRecord, file: FileRecord): LocalFile {
     temporaryName: temporaryName(job.id, file.index),
     former: formerOwnersOf(job, file),
     onConflict: job.options.onConflict,
-    resumePoint: resumePoint && { ...resumePoint, durable: resumePoint.durable.map(([from, to]) => [from, to]) },
+    resumePoint: resumePoint && copyOf(resumePoint),
   }
 }

@@ -2,7 +2,9 @@
 // its record. Reports that come while a commit is being written go together in the next one; those that only say that one of
 // several files is done wait a moment for more of their kind.
 import { failure, type Failure } from '../../protocol/failures.ts'
-import { durableBytes, furthestOf, isDone, withFile, withProgress, withResumePoint, type FileRecord, type JobRecord } from '../core/job.ts'
+import {
+  durableBytes, furthestOf, isDone, isLarge, isWorthStoring, withFile, withProgress, withResumePoint, type FileRecord, type JobRecord,
+} from '../core/job.ts'
 import { failJob } from '../core/failing.ts'
 import { transition, type NewEvent } from '../core/transitions.ts'
 import type { Reports, ResumePoint } from '../link/messages.ts'
@@ -131,7 +133,9 @@ export class JobRun {
     if (name === 'transfer.connected' && resumePoint) return this.#connected(index, resumePoint, 'remoteName' in report ? report.remoteName : null)
     if (name === 'transfer.done' && resumePoint) return this.#fileDone(index, resumePoint)
     if (name !== 'transfer.stopped' || resumePoint) {
-      this.#update((job) => ({ job: withResumePoint(job, index, resumePoint), events: [], durable: true }))
+      this.#update((job) => ({
+        job: withResumePoint(job, index, resumePoint), events: [], durable: name !== 'transfer.checkpoint' || isWorthStoring(job, index, resumePoint),
+      }))
     }
     if (name === 'transfer.failed' && 'failure' in report) this.fail(report.failure, index)
   }
@@ -142,7 +146,7 @@ export class JobRun {
       const next = transition(job, { kind: 'connected' }, now())
       const moved = withResumePoint(next?.job ?? job, index, resumePoint)
       const named = remoteName === null ? moved : withFile(moved, index, (file) => ({ ...file, remoteName }))
-      return { job: named, events: next?.events ?? [], durable: remoteName !== null }
+      return { job: named, events: next?.events ?? [], durable: remoteName !== null || isLarge(resumePoint) }
     })
   }
 

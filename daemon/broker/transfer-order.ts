@@ -28,8 +28,11 @@ function whatIsLeft(job: JobRecord, file: FileRecord): number | null {
   return Math.max(0, limit - others)
 }
 
-function copyOf(point: NonNullable<FileRecord['progress']['resumePoint']>): ResumePoint {
-  return { ...point, durable: point.durable.map(([from, to]) => [from, to]) }
+/** For the link. */
+export function copyOf(point: NonNullable<FileRecord['progress']['resumePoint']>): ResumePoint {
+  const copy = (spans: readonly (readonly [number, number])[]): [number, number][] => spans.map(([from, to]) => [from, to])
+  const { place } = point
+  return { ...point, durable: copy(point.durable), place: place && { ...place, written: place.written && copy(place.written) } }
 }
 
 function present(headers: Readonly<Record<string, string | null>>): Record<string, string> {

@@ -22,7 +22,12 @@ export interface ResumePoint {
   readonly validator: { readonly etag: string | null; readonly lastModified: string | null } | null
   readonly modifiedAt: number | null
   readonly doubted?: true | undefined
-  readonly place?: { readonly boot: string; readonly device: string; readonly folder: string } | undefined
+  readonly place?: {
+    readonly boot: string
+    readonly device: string
+    readonly folder: string
+    readonly written?: readonly (readonly [number, number])[] | undefined
+  } | undefined
 }
 
 export interface FileRecord {
@@ -185,6 +190,19 @@ export function temporaryName(jobId: string, fileIndex: number): string {
 /** For the worker: whom the local name of this file may come from besides the owner. `undefined`: from nobody. */
 export function formerOwnersOf(job: JobRecord, file: FileRecord): { uid: number; groups: number[] }[] | undefined {
   return job.former?.filter(({ files }) => file.index < files).map(({ uid, groups }) => ({ uid, groups: [...groups] }))
+}
+
+/** Is a file so large that it is worth going on with it after a crash before the first checkpoint? */
+export function isLarge({ bytesTotal }: ResumePoint): boolean {
+  return bytesTotal === null || bytesTotal >= 1024 * 1024
+}
+
+/** Does the store need to know this of a file that is on its way, or will the next point do? */
+export function isWorthStoring(job: JobRecord, index: number, now: ResumePoint | null): boolean {
+  const before = job.files[index]?.progress.resumePoint ?? null
+  if (before?.inode !== now?.inode || durableBytes(before) !== durableBytes(now)) return true
+  // Bytes that do not come one after the other any more must not be taken for such.
+  return (before?.place?.written === undefined) !== (now?.place?.written === undefined)
 }
 
 /** Bytes of the partial file that are known to be flushed. */

@@ -20,7 +20,8 @@ export type Validator = z.infer<typeof validatorSchema>
  * Where a file may go on. The broker stores it as it came and hands it back; only the worker reads it.
  * `durable` are the spans of the partial file known to be flushed, as [from, to) pairs in ascending order.
  * `inode` (number and, where it is known, time of birth) lets a worker tell a file that it already published from an older one of the same name.
- * `place` says on which file system and in which folder the partial file was; left out of files that are done.
+ * `place` says on which file system and in which folder the partial file was, and in which run of the machine; left out of files that are done.
+ * `written`: where bytes do not come one after the other, what was written, flushed or not.
  */
 export const resumePointSchema = z.strictObject({
   inode: z.string().max(64),
@@ -33,7 +34,10 @@ export const resumePointSchema = z.strictObject({
   doubted: z.literal(true).optional(),
   /** The server ends the connection of a file when another one is opened: one at a time it shall be. */
   oneConnection: z.literal(true).optional(),
-  place: z.strictObject({ boot: z.string().max(64), device: z.string().max(24), folder: z.string().max(64) }).optional(),
+  place: z.strictObject({
+    boot: z.string().max(64), device: z.string().max(24), folder: z.string().max(64),
+    written: z.array(z.tuple([size, size])).max(256).optional(),
+  }).optional(),
 })
 export type ResumePoint = z.infer<typeof resumePointSchema>
 

@@ -1,6 +1,7 @@
 // A drive is taken away between two attempts, and comes back: nothing is begun in the bare mount point, nothing is fetched twice, and
 // what was finished can be completed.
 import assert from 'node:assert/strict'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -63,4 +64,21 @@ test('a half job waits for its drive, and a finished one can be completed once i
   }
   await client.call('job.complete', { jobId: whole })
   for (const name of ['half', join('folder', 'half'), 'whole']) assert.ok(readFileSync(join(disk.path, name)).equals(body))
+})
+
+test('what cannot be removed for a while is removed later, also by the next start', { skip }, async () => {
+  if (typeof disk === 'string') return
+  origin.route('/cut', { body, cutAfter: 100_000, cut: 'reset' })
+  const jobId = await make('/cut', join(disk.path, 'cut'), 'transient-error')
+  const partialFiles = (): string[] => readdirSync(disk.path).filter((name) => name.startsWith('BH'))
+  assert.equal(partialFiles().length, 1)
+  await until(() => spawnSync('mount', ['-o', 'remount,ro', disk.path], { stdio: 'ignore' }).status === 0, 'nobody writes to the disk any more')
+  assert.equal((await client.call('job.cancel', { jobId })).job.state, 'cancelled')
+  assert.equal(partialFiles().length, 1)
+  client = await daemon.restart()
+  assert.equal(partialFiles().length, 1)
+  execFileSync('mount', ['-o', 'remount,rw', disk.path])
+  client = await daemon.restart()
+  await until(() => partialFiles().length === 0, 'the end of the partial file')
+  assert.equal((await client.call('job.get', { jobId })).job.state, 'cancelled')
 })

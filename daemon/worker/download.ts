@@ -13,6 +13,11 @@ import { finalPointOf } from './resume-point.ts'
 /** Flushing goes on beside receiving, one flush after another: the disk then never has much to catch up with at the end. */
 const checkpointBytes = 16 * 1024 * 1024
 const checkpointMs = 5000
+/** Of bytes that do not come one after the other a daemon that was killed knows only what was flushed and recorded. */
+const checkpointWithGapsMs = 1000
+/** A buffer that fills more slowly is not worth waiting for: what lies in it when the process dies is fetched again. */
+const gatherMs = 50
+const worthWriting = 256 * 1024
 /** More often, a fast file would spend itself on reports. */
 const leastCheckpointMs = 50
 /** What is not larger is said to be connected only if it takes until the next tick: mostly it is all there before. */
@@ -41,6 +46,9 @@ export class Download {
   #reported: number | null = null
   #checkpointedAt = performance.now()
   #lookedAt = 0
+  #gathered = 0
+  #gatheringSince = 0
+  #vouchedFor = 0
 
   constructor(order: TransferOrder, around: Surroundings) {
     this.#order = order
@@ -84,6 +92,7 @@ export class Download {
     this.#receiving.tick(now)
     const { received, file } = this.#receiving
     if (this.#isConnected) this.#sayConnected(null)
+    this.#vouch()
     this.#reported ??= file?.durableBytes ?? null
     if (this.#isConnected && received !== this.#reported) this.#around.report('transfer.progress', { transferId: this.#order.transferId, bytesTransferred: received })
     this.#reported = received
@@ -108,7 +117,35 @@ export class Download {
     if (this.#isSaidConnected) this.#around.report('transfer.checkpoint', { transferId: this.#order.transferId, resumePoint: this.#receiving.resumePoint() })
   }
 
+  /** Where that cannot be told from the file, says what is written. */
+  #vouch(): void {
+    const { file } = this.#receiving
+    if (!file?.vouchedFor || !this.#isSaidConnected || file.written.bytes === this.#vouchedFor) return
+    this.#vouchedFor = file.written.bytes
+    this.#around.report('transfer.checkpoint', { transferId: this.#order.transferId, resumePoint: this.#receiving.resumePoint() })
+  }
+
+  /** Bytes that come slowly go to the file before their buffer is full. */
+  #passOn(): void {
+    const { unwritten } = this.#receiving
+    const isTurnedOver = unwritten < this.#gathered
+    this.#gathered = unwritten
+    if (!isTurnedOver && unwritten < worthWriting) return
+    const now = performance.now()
+    if (isTurnedOver) this.#gatheringSince = now
+    if (unwritten < worthWriting || now - this.#gatheringSince < gatherMs) return
+    try {
+      this.#receiving.flush()
+    } catch (error) {
+      return this.#receiving.end(error)
+    }
+    this.#gathered = 0
+    this.#gatheringSince = now
+    this.#vouch()
+  }
+
   #look(received: number): void {
+    this.#passOn()
     if (Math.abs(received - this.#lookedAt) < lookBytes) return
     this.#lookedAt = received
     this.#checkpointIfDue(performance.now(), this.#receiving.received)
@@ -118,10 +155,11 @@ export class Download {
     const { file } = this.#receiving
     if (!file || !this.#isSaidConnected || !this.#isReceiving || file.isFlushing || received === file.durableBytes) return
     const age = now - this.#checkpointedAt
-    if (age < leastCheckpointMs || (received - file.durableBytes < checkpointBytes && age < checkpointMs)) return
+    const limitMs = file.vouchedFor ? checkpointWithGapsMs : checkpointMs
+    if (age < leastCheckpointMs || (received - file.durableBytes < checkpointBytes && age < limitMs)) return
     try {
       // Else there is enough without what has just arrived, and the disk gets it in larger pieces.
-      if (age >= checkpointMs) this.#receiving.flush()
+      if (age >= limitMs) this.#receiving.flush()
     } catch (error) {
       return this.#receiving.end(error)
     }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { failure, failureContexts } from '../../protocol/failures.ts'
-import { asError, localFailure, transportFailure } from './failure-from.ts'
+import { systemError } from '../libc.ts'
+import { asError, codeOf, localFailure, transportFailure } from './failure-from.ts'
 
 const errorWith = (code: string, message = 'https://me:secret@example.org/a?token=secret'): Error => Object.assign(new Error(message), { code, errno: -1 })
 
@@ -17,6 +18,18 @@ test('what a disk says becomes a failure of the local file', () => {
     assert.equal(failureContexts[made.code], 'local-file')
     assert.doesNotMatch(made.message, /secret/)
   }
+})
+
+test('what libuv has no name for is told by its number', { skip: process.platform !== 'linux' && 'the numbers of Linux' }, () => {
+  // As Node makes them: fs.writeSync(2) on a full quota throws `Unknown system error -122`.
+  const unnamed = (number: number): Error => Object.assign(new Error(`Unknown system error ${number}`), { code: `Unknown system error ${number}`, errno: number })
+  const expected = [[122, 'quota-exceeded'], [116, 'local-file-error'], [117, 'local-file-error'], [123, 'volume-changed'], [4095, 'local-file-error']] as const
+  for (const [number, name] of expected) {
+    assert.equal(localFailure(unnamed(-number)).code, name, String(number))
+    assert.equal(localFailure(systemError('fallocate', number)).code, name, String(number))
+    assert.match(codeOf(unnamed(-number)), /^E[A-Z0-9]+$/)
+  }
+  assert.match(localFailure(unnamed(-117)).message, /EUCLEAN/)
 })
 
 test('what a network says becomes a failure of transport, with the host and no more', () => {

@@ -1,10 +1,22 @@
 // Any thrown thing → a `Failure`, told apart by its code, never by its text. Pure. Messages name at most the host;
 // paths, query strings, header values and what a library wrote into its own message stay out of them.
+import { constants } from 'node:os'
 import { failure, type Failure, type FailureCode } from '../../protocol/failures.ts'
+
+/** By number, where libuv has no name: those of Linux that Node does not list either. */
+const namesByNumber: ReadonlyMap<number, string> = new Map([
+  ...process.platform === 'linux' ? [[117, 'EUCLEAN'], [121, 'EREMOTEIO'], [123, 'ENOMEDIUM'], [124, 'EMEDIUMTYPE'], [133, 'EHWPOISON']] as const : [],
+  ...Object.entries(constants.errno).map(([name, number]) => [number, name] as const),
+])
 
 const localCodes: Readonly<Record<string, readonly [FailureCode, string]>> = {
   ENOSPC: ['disk-full', 'There is no space left on the disk of the local name.'],
   EDQUOT: ['quota-exceeded', 'The disk quota of the owner is used up.'],
+  EUCLEAN: ['local-file-error', 'The file system of the local name is damaged and must be repaired (EUCLEAN).'],
+  ESTALE: ['local-file-error', 'The server of the file system of the local name does not know the file any more (ESTALE).'],
+  EREMOTEIO: ['local-file-error', 'The disk of the local name does not answer as it should (EREMOTEIO).'],
+  ENOMEDIUM: ['volume-changed', 'There is no medium in the drive of the local name: put it back, then go on.'],
+  EMEDIUMTYPE: ['volume-changed', 'There is another medium in the drive of the local name: put the first one back, then go on.'],
   EACCES: ['access-denied', 'The owner may not write to the folder of the local name.'],
   EPERM: ['access-denied', 'The owner may not write to the folder of the local name.'],
   ENOENT: ['folder-not-found', 'The folder of the local name does not exist.'],
@@ -91,8 +103,10 @@ function failureOf(thrown: unknown): Failure | null {
   return thrown instanceof Error && 'failure' in thrown ? thrown.failure as Failure : null
 }
 
-/** The stable code of a thrown thing; `unknown` where it has none. */
+/** The stable code of a thrown thing; `unknown` where it has none. What libuv has no name for is named by its number. */
 export function codeOf(thrown: unknown): string {
   const code = thrown instanceof Error && 'code' in thrown ? thrown.code : null
-  return typeof code === 'string' && /^[A-Za-z0-9_]{1,80}$/.test(code) ? code : 'unknown'
+  if (typeof code === 'string' && code !== 'UNKNOWN' && /^[A-Za-z0-9_]{1,80}$/.test(code)) return code
+  const number = thrown instanceof Error && 'errno' in thrown && typeof thrown.errno === 'number' ? Math.abs(thrown.errno) : 0
+  return number > 0 ? namesByNumber.get(number) ?? `E${number}` : 'unknown'
 }

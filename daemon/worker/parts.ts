@@ -139,6 +139,7 @@ export class Parts {
     // Before the first part has come, nobody stops for the sake of one that may never come.
     if (this.#isProven) this.#claims.add(part)
     this.#parts.add(part)
+    this.#options.file.expectGaps()
     part.ended = this.#run(part).finally(() => {
       // Whoever would stop for it goes on, through what it brought if need be: a request less is worth more than a little twice.
       const brought = (part.writer?.received ?? part.from) - part.from

@@ -62,10 +62,14 @@ export class Receiving {
     return this.#file
   }
 
+  /** Bytes that are here and not in the file yet. */
+  get unwritten(): number {
+    return (this.#writer?.unwritten ?? 0) + this.#sharing.unwritten
+  }
+
   /** Bytes that are here, written or not. */
   get received(): number {
-    if (!this.#file) return this.#here
-    const received = this.#file.written.bytes + (this.#writer?.unwritten ?? 0) + this.#sharing.unwritten
+    const received = this.#file ? this.#file.written.bytes + this.unwritten : this.#here
     return Math.min(received, localTotal(this.#spans, this.#remote.bytesTotal) ?? received)
   }
 
@@ -102,7 +106,7 @@ export class Receiving {
   /** Until every byte is here and fits its checksum. Throws what went wrong, or the reason of `end`. */
   async run(): Promise<void> {
     this.#file = openPartial(this.#order, this.#around.folders)
-    this.#here = this.#file.durable
+    this.#here = this.#file.written.prefix
     await this.#hash?.readBack(this.#file, this.#here, this.#remote.bytesTotal ?? this.#here, this.#cancellation)
     const target = firstTarget(this.#order)
     if (isFailure(target)) raise(target)

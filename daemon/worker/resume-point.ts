@@ -1,6 +1,7 @@
 // What is kept of a file between attempts: which bytes are on the disk for good and what proves that the remote
 // file is still the one they came from. Pure.
 import type { ResumePoint, TransferOrder, Validator } from '../link/messages.ts'
+import type { Stretch } from './files/coverage.ts'
 import type { PartialFile } from './files/partial-file.ts'
 import { noteOf } from './files/volume.ts'
 import { mayResume } from './http/response.ts'
@@ -29,15 +30,22 @@ export function usableResumePoint({ resumePoint, http }: TransferOrder): ResumeP
   if (resumePoint === null) return null
   const isComplete = resumePoint.bytesTotal !== null && resumePoint.durable[0]?.[0] === 0 && resumePoint.durable[0][1] === resumePoint.bytesTotal
   const isUsable = isComplete || (http.method.toUpperCase() === 'GET' && mayResume(resumePoint.validator, resumePoint.bytesTotal))
-  return isUsable ? resumePoint : { ...resumePoint, durable: [] }
+  return isUsable ? resumePoint : { ...resumePoint, durable: [], place: undefined }
 }
 
 /** What a resume point has room for; what is beyond would be fetched again. */
 const mostSpans = 256
 
-export function resumePointOf(file: Pick<PartialFile, 'inode' | 'durableSpans' | 'folder'>, spans: readonly Span[], remote: Remote): ResumePoint {
-  const durable = file.durableSpans.slice(0, mostSpans).map(([from, to]): [number, number] => [from, to])
-  return { inode: file.inode, durable, ...remote, bytesTotal: localTotal(spans, remote.bytesTotal), place: noteOf(file.folder) }
+export function resumePointOf(file: Pick<PartialFile, 'inode' | 'durableSpans' | 'vouchedFor' | 'folder'>, spans: readonly Span[], remote: Remote): ResumePoint {
+  const written = file.vouchedFor && noted(file.vouchedFor)
+  return {
+    inode: file.inode, durable: noted(file.durableSpans), ...remote, bytesTotal: localTotal(spans, remote.bytesTotal),
+    place: { ...noteOf(file.folder), ...(written && { written }) },
+  }
+}
+
+function noted(stretches: readonly Stretch[]): [number, number][] {
+  return stretches.slice(0, mostSpans).map(([from, to]) => [from, to])
 }
 
 /** Of a file that is done: it goes on nowhere, and there may be very many of them. */

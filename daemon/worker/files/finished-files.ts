@@ -10,6 +10,7 @@ import { openPlace, type Folder, type Folders, type Place } from './folders.ts'
 import { isSame, isSameOpen } from './identity.ts'
 import { isOwn, refuseImpossible } from './own-file.ts'
 import { renameIfFree } from './rename-if-free.ts'
+import { openKnownPlace } from './volume.ts'
 
 type Outcomes = (Failure | null)[]
 
@@ -48,7 +49,7 @@ export function probeFiles(folders: Folders, files: readonly LocalFile[]): Outco
 async function eachThenSync(folders: Folders, files: readonly LocalFile[], act: (place: Place, file: LocalFile, at: number) => void): Promise<Outcomes> {
   const changed = new Map<Folder, number[]>()
   const outcomes = files.map((file, index) => attempt(() => {
-    const place = openPlace(folders, file.localName, file.former)
+    const place = openKnownPlace(folders, file)
     const indexes = changed.get(place.folder)
     if (indexes) place.folder.release()
     else changed.set(place.folder, [])

@@ -1,9 +1,8 @@
 // What tells a file from every other, for as long as it exists: its number and, where the file system keeps one, the time of its birth,
 // since a number is given away again. Never the number of the device: a disk gets another one whenever it is connected
 // anew, and btrfs, NFS and FUSE hand out a fresh one at each mount. Notes of earlier versions, which have a device in front, are understood.
-import { statfsSync, statSync, type Stats } from 'node:fs'
-import { codeOf } from '../failure-from.ts'
-import { pathOf } from './open-file.ts'
+import { statSync, type Stats } from 'node:fs'
+import { typeOf } from './open-file.ts'
 
 export type Numbered = Pick<Stats, 'ino' | 'birthtimeMs'>
 
@@ -58,11 +57,5 @@ function birthOf(birthtimeMs: number): number {
 }
 
 function hasInventedNumbers(fd: number): boolean {
-  if (process.platform !== 'linux') return false
-  try {
-    return invented.has(statfsSync(pathOf(fd)).type)
-  } catch (error) {
-    if (codeOf(error) === 'unknown') throw error
-    return false
-  }
+  return invented.has(typeOf(fd) ?? 0)
 }

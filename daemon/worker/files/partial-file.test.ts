@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, test } from 'node:test'
 import type { LocalFile, ResumePoint } from '../../link/messages.ts'
+import { LoopDisk } from '../../test/support/loop-disk.ts'
 import { localFailure } from '../failure-from.ts'
 import { probeFiles, publishFiles, removeFiles } from './finished-files.ts'
 import { Folders, openPlace } from './folders.ts'
@@ -15,6 +16,7 @@ import { PartialFile } from './partial-file.ts'
 import { noteOf, openKnownPlace } from './volume.ts'
 
 const mebibyte = 1024 * 1024
+const tells = [0xef53, 0x01021994, 0x58465342, 0x9123683e, 0x794c7630].includes(statfsSync(tmpdir()).type)
 let folder = ''
 let folders = new Folders()
 
@@ -122,6 +124,41 @@ test('a partial file that is gone is told from a drive that is gone', async () =
   assert.equal(codeAt(place, at('drive/folder/file')), process.platform === 'linux' ? 'folder-not-found' : 'volume-changed')
 })
 
+test('what was written counts until the machine starts again, up to the first hole, or where a note says', async (context) => {
+  if (!tells) return context.skip('the file system does not tell what was written')
+  const piece = Buffer.alloc(mebibyte, 'a')
+  const written = async (flushed: number, ...offsets: number[]): Promise<ResumePoint> => {
+    const file = open()
+    if (flushed > 0) {
+      file.write(piece.subarray(0, flushed), 0)
+      await file.checkpoint()
+    }
+    for (const offset of offsets) file.write(piece, offset)
+    const durable = file.durableSpans.map(([from, to]): [number, number] => [from, to])
+    await file.close()
+    return { inode: file.inode, bytesTotal: 8 * mebibyte, durable, validator: null, modifiedAt: null, place: noteOf(file.folder) }
+  }
+  const spansAfter = async (known: ResumePoint): Promise<unknown> => {
+    const file = open(known)
+    try {
+      return [file.written.spans, file.durableSpans]
+    } finally {
+      await file.close()
+    }
+  }
+  const notedAs = (known: ResumePoint, more: object): ResumePoint => ({ ...known, place: { ...known.place ?? assert.fail(), ...more } })
+  assert.deepEqual(await spansAfter(await written(1000, 1000)), [[[0, mebibyte + 1000]], [[0, 1000]]])
+  assert.deepEqual(await spansAfter(await written(0, 0)), [[[0, mebibyte]], []])
+  assert.deepEqual(await spansAfter(notedAs(await written(1000, 1000), { boot: 'another' })), [[[0, 1000]], [[0, 1000]]])
+  assert.deepEqual(await spansAfter(notedAs(await written(1000, 1000), { device: '4711' })), [[[0, 1000]], [[0, 1000]]])
+  // Of two writes that were under way only the later one was made: what lies before the hole may end amid a block.
+  assert.deepEqual(await spansAfter(await written(0, 0, 4 * mebibyte)), [[[0, mebibyte - 65536]], []])
+  assert.deepEqual(await spansAfter(await written(mebibyte, 4 * mebibyte)), [[[0, mebibyte]], [[0, mebibyte]]])
+  const gaps = await written(1000, 4 * mebibyte)
+  assert.deepEqual(await spansAfter(notedAs(gaps, { written: [[0, 1000], [4 * mebibyte, 5 * mebibyte]] })), [[[0, 1000], [4 * mebibyte, 5 * mebibyte]], [[0, 1000]]])
+  assert.deepEqual(await spansAfter(notedAs(await written(0, 0), { written: [] })), [[], []])
+})
+
 test('what starts anew is another file, which no resume point of the old one fits', async () => {
   const known = await finished('one version')
   const file = open(known)
@@ -159,6 +196,28 @@ test('of the space that was taken for a file only what was written stays taken, 
   assert.ok(taken() < 4 * mebibyte)
   const content = readFileSync(at('BH1.tmp'))
   assert.ok(content.equals(Buffer.concat([piece, piece, Buffer.alloc(6 * mebibyte), piece])))
+})
+
+test('a new start has the space of the file before at once', (context) => {
+  const disk = LoopDisk.make(64)
+  if (typeof disk === 'string') return context.skip(disk)
+  const { folder: here } = openPlace(folders, join(disk.path, 'file'))
+  const known = (file: PartialFile): ResumePoint => ({ inode: file.inode, bytesTotal: null, durable: [], validator: null, modifiedAt: null })
+  const open = (resumePoint: ResumePoint | null): PartialFile => PartialFile.open(here, 'BH1.tmp', resumePoint)
+  const first = open(null)
+  first.write(Buffer.alloc(36 * mebibyte), 0)
+  first.startOver()
+  first.reserve(36 * mebibyte, 36 * mebibyte)
+  first.write(Buffer.alloc(36 * mebibyte), 0)
+  // The process before may not be gone yet.
+  const second = open(known(first))
+  second.reserve(36 * mebibyte, 36 * mebibyte)
+  context.after(async () => {
+    await Promise.all([first.close(), second.close()])
+    here.release()
+    folders.close()
+    disk.close()
+  })
 })
 
 test('a flush that began before a new start vouches for nothing after it', async () => {

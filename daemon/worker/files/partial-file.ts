@@ -1,18 +1,19 @@
 // The partial file: opened beside the local name and never through a link, written at offsets, flushed at
 // checkpoints. The invariants: only a regular file of our own with one name is ever written; what `durable` says
-// was flushed before it said so; bytes beyond it count for nothing and are written again.
-import { close, closeSync, fdatasync, fstatSync, ftruncateSync, readSync, statfsSync, unlinkSync, writeSync, type Stats } from 'node:fs'
+// was flushed before it said so; bytes beyond it count only as long as the machine runs that wrote them.
+import { close, closeSync, fdatasync, fstatSync, ftruncateSync, readSync, unlinkSync, writeSync, type Stats } from 'node:fs'
 import { failure } from '../../../protocol/failures.ts'
 import type { ResumePoint } from '../../link/messages.ts'
 import { Coverage, type Stretch } from './coverage.ts'
 import { DirectWrites } from './direct-writes.ts'
-import { codeOf, localFailure, raise } from '../failure-from.ts'
+import { codeOf, raise } from '../failure-from.ts'
 import type { Folder } from './folders.ts'
 import { fileSystemOf } from './open-file.ts'
 import { identityOf, isSameOpen } from './identity.ts'
 import { openOwn, refuseForeign } from './own-file.ts'
-import { giveBackSpace, reserveSpace } from './reserve-space.ts'
+import { Space } from './space.ts'
 import { canSplice, spliceInto } from './splice.ts'
+import { trustedBytes } from './trusted-bytes.ts'
 
 /** A file that is larger is written past the page cache from here on; a smaller one is often wanted at once. */
 const cachedBytes = 32 * 1024 * 1024
@@ -29,25 +30,26 @@ export class PartialFile {
   #written: Coverage
   #durable: Coverage
   #isNamed: boolean
-  /** So many bytes from the start on have their place on the disk. */
-  #reserved = 0
+  #isSequential: boolean
+  #space = new Space()
   /** Counts new starts, so that a flush that began before one vouches for nothing after it. */
   #starts = 0
   #flushing: Promise<void> | null = null
   #isBroken = false
   #isClosed = false
 
-  private constructor(folder: Folder, name: string, fd: number, stats: Stats, durable: Coverage, isNew: boolean) {
+  private constructor(folder: Folder, name: string, fd: number, stats: Stats, durable: Coverage, written: Coverage) {
     this.folder = folder
     this.#name = name
     this.#fd = fd
     this.#inode = identityOf(stats)
     this.#durable = durable
-    this.#written = durable.copy()
-    this.#isNamed = !isNew
+    this.#written = written
+    this.#isNamed = durable.bytes > 0
+    this.#isSequential = written.spans.length <= 1
   }
 
-  /** Opens or makes `name` in `folder`, which it keeps until closed. Bytes that `resumePoint` does not vouch for are cut off. */
+  /** Opens or makes `name` in `folder`, which it keeps until closed. Bytes that neither `resumePoint` nor the running machine vouches for are cut off. */
   static open(folder: Folder, name: string, resumePoint: ResumePoint | null): PartialFile {
     const { fd, isNew } = openOwn(folder.child(name))
     try {
@@ -55,10 +57,11 @@ export class PartialFile {
       const isKnown = resumePoint !== null && isSameOpen(resumePoint.inode, stats, fd, false)
       if (!isNew) refuseForeign(stats, isKnown)
       const durable = new Coverage(isKnown ? resumePoint.durable : []).upTo(stats.size)
-      if (!isNew && durable.bytes === 0) return PartialFile.#openAnew(folder, name, fd, durable)
+      const written = isKnown && !isNew ? trustedBytes(fd, stats, resumePoint, durable) : durable.copy()
+      if (!isNew && written.bytes === 0) return PartialFile.#openAnew(folder, name, fd)
       // Also where that is its size: a killed process leaves the space that it had taken beyond the end.
-      if (!isNew) ftruncateSync(fd, durable.end)
-      return new PartialFile(folder.acquire(), name, fd, stats, durable, isNew)
+      if (!isNew) ftruncateSync(fd, written.end)
+      return new PartialFile(folder.acquire(), name, fd, stats, durable, written)
     } catch (error) {
       close(fd)
       throw error
@@ -69,12 +72,13 @@ export class PartialFile {
    * What starts at the first byte starts in a new file: another process may still write to the old one, and a resume point that
    * was recorded for the old one must not fit what is written now.
    */
-  static #openAnew(folder: Folder, name: string, old: number, durable: Coverage): PartialFile {
+  static #openAnew(folder: Folder, name: string, old: number): PartialFile {
+    letGo(old)
     unlinkSync(folder.child(name))
     const { fd } = openOwn(folder.child(name))
     const stats = fstatSync(fd)
     close(old)
-    return new PartialFile(folder.acquire(), name, fd, stats, durable, true)
+    return new PartialFile(folder.acquire(), name, fd, stats, new Coverage(), new Coverage())
   }
 
   /** What the file is, whatever its name; another one after a new start. */
@@ -99,6 +103,18 @@ export class PartialFile {
   /** What was written or was there before, flushed or not. */
   get written(): Coverage {
     return this.#written
+  }
+
+  /** From now on bytes may come in any order: what was written can no longer be told from the file. */
+  expectGaps(): void {
+    this.#isSequential = false
+  }
+
+  /** What counts besides `durableSpans` if this process is killed now; `undefined`: all that the file has. */
+  get vouchedFor(): readonly Stretch[] | undefined {
+    // What the kernel has let go of is not there any more, though it can still be read.
+    if (this.#isBroken) return []
+    return this.#isSequential ? undefined : this.#written.spans
   }
 
   /** Writes all of `bytes` at `offset`. Blocks; throws what the system says. */
@@ -140,6 +156,7 @@ export class PartialFile {
   /** A new, empty file for a new start. */
   startOver(): void {
     const path = this.folder.child(this.#name)
+    letGo(this.#fd)
     unlinkSync(path)
     const { fd } = openOwn(path)
     this.#replaced.push(this.#fd)
@@ -148,27 +165,16 @@ export class PartialFile {
     this.#fd = fd
     this.#inode = identityOf(fstatSync(this.#fd))
     this.#isNamed = false
-    this.#reserved = 0
+    this.#isSequential = true
+    this.#space = new Space()
     this.#written = new Coverage()
     this.#durable = new Coverage()
     this.#starts += 1
   }
 
-  /**
-   * Sees to it that the file can have `bytes` bytes, `missing` of which are still to be written. Asks first, since taking more than
-   * there is would fill the disk for everybody until it fails. Throws `disk-full` or `quota-exceeded`; then nothing is taken.
-   */
+  /** Sees to it that the file can have `bytes` bytes, `missing` of which are still to be written. Throws what `Space` says. */
   reserve(bytes: number, missing: number): void {
-    if (bytes <= this.#reserved) return
-    const { blocks, bavail, bsize } = statfsSync(this.folder.child('.'))
-    // Where the system does not know how many there are, there is nothing to be asked.
-    if (blocks > 0 && bavail * bsize < missing) raise(failure('disk-full', 'There is not enough space on the disk of the local name.'))
-    try {
-      if (reserveSpace(this.#fd, bytes)) this.#reserved = bytes
-    } catch (error) {
-      this.#cut()
-      raise(localFailure(error))
-    }
+    this.#space.reserve(this.folder, this.#fd, this.#written, bytes, missing)
   }
 
   /** Flushes what was written when it was called, and the file's name; shares a flush that runs already. */
@@ -194,28 +200,11 @@ export class PartialFile {
     await this.#direct?.settled().catch((error: unknown) => codeOf(error))
     this.#direct?.close()
     for (const fd of this.#replaced) close(fd)
-    this.#giveBack()
+    this.#space.giveBack(this.#fd, this.#written)
     // Only where nothing is left to be written can closing not wait for the disk; then a thread would cost more than it saves.
     if (this.#durable.bytes === this.#written.bytes) closeSync(this.#fd)
     else close(this.#fd)
     this.folder.release()
-  }
-
-  /** What was taken and not used. A disk that fails at this keeps it until the next attempt. */
-  #giveBack(): void {
-    if (this.#reserved <= this.#written.bytes) return
-    try {
-      this.#cut()
-      for (const [from, to] of this.#written.gaps()) giveBackSpace(this.#fd, from, to)
-    } catch (error) {
-      if (codeOf(error) === 'unknown') throw error
-    }
-  }
-
-  /** To what was written; beyond it space may have been taken. */
-  #cut(): void {
-    ftruncateSync(this.#fd, this.#written.end)
-    this.#reserved = 0
   }
 
   #pastCache(): DirectWrites | null {
@@ -243,4 +232,9 @@ export class PartialFile {
     this.#isNamed = true
     this.#durable = written
   }
+}
+
+/** What a file that is left behind held is free at once, whoever has it open still: the new one may need it. */
+function letGo(fd: number): void {
+  ftruncateSync(fd, 0)
 }
