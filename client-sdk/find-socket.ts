@@ -65,7 +65,7 @@ function openSocket(path: string): Promise<Socket> {
 }
 
 /** In a folder that others can write, or that is somebody else's, the thing that answers need not be the daemon. */
-async function checkFolder(path: string, at: Surroundings): Promise<void> {
+export async function checkFolder(path: string, at: Surroundings): Promise<void> {
   if (at.platform === 'win32') return
   const folder = dirname(path)
   const found = await lstat(folder)

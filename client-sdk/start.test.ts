@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync, statSync } from 'node:fs'
-import { rm, writeFile, mkdir } from 'node:fs/promises'
+import { once } from 'node:events'
+import { chmod, mkdir, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { connect } from './client.ts'
@@ -50,4 +52,19 @@ test('a daemon that cannot start is reported with what it said last', async (t) 
   await mkdir(join(folder, 'config', 'backhaul'))
   await writeFile(join(folder, 'config', 'backhaul', 'config.toml'), 'noSuchKey = 1\n')
   await assert.rejects(startDaemon({ environment }), (error) => error instanceof Error && 'kind' in error && error.kind === 'no-daemon' && /noSuchKey/.test(error.message))
+})
+
+test('no daemon is started, and nothing is sent, where somebody else can put a socket', async (t) => {
+  const { folder, environment } = await makeSurroundings()
+  t.after(() => rm(folder, { recursive: true, force: true }))
+  const place = join(folder, 'run', 'backhaul')
+  await mkdir(place, { recursive: true })
+  await chmod(place, 0o777)
+  const said: string[] = []
+  const other = createServer((socket) => socket.on('data', (bytes) => said.push(bytes.toString())))
+  t.after(() => { other.close() })
+  other.listen(join(place, 'backhaul.sock'))
+  await once(other, 'listening')
+  await assert.rejects(startDaemon({ environment }), (error) => error instanceof Error && 'kind' in error && error.kind === 'no-daemon' && /not trusted/.test(error.message))
+  assert.deepEqual([said, readdirSync(join(folder, 'state'))], [[], []])
 })

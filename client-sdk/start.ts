@@ -6,9 +6,9 @@ import { closeSync, existsSync, fchmodSync, mkdirSync, openSync, readFileSync, r
 import { connect as connectSocket } from 'node:net'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { socketPath, stateFolder } from '../protocol/address.ts'
+import { socketPath, stateFolder, type Surroundings } from '../protocol/address.ts'
 import { Refusal } from '../protocol/refusals.ts'
-import { surroundings } from './find-socket.ts'
+import { checkFolder, surroundings } from './find-socket.ts'
 
 export interface StartOptions {
   /** Default: the environment of this process. */
@@ -27,6 +27,7 @@ export async function startDaemon({ environment = process.env, timeoutSeconds = 
   const logFile = join(environment['BACKHAUL_STATE'] || stateFolder('user', at), 'daemon.log')
   const program = daemonProgram()
   if (program === null) throw new Refusal('no-daemon', { sockets: [socket] }, 'No daemon answers, and the program backhauld is not beside this one.')
+  if (!environment['BACKHAUL_SOCKET'] && existsSync(dirname(socket))) await refuseForeign(socket, at)
   const log = openLog(logFile, socket)
   const logStartsAt = statSync(logFile).size
   const child = spawn(process.execPath, [program, '--mode', 'user'], {
@@ -39,7 +40,10 @@ export async function startDaemon({ environment = process.env, timeoutSeconds = 
   child.once('exit', () => { endedAt ??= performance.now() })
   const until = performance.now() + timeoutSeconds * 1000
   while (performance.now() < until) {
-    if (await answers(socket)) return socket
+    if (await answers(socket)) {
+      if (!environment['BACKHAUL_SOCKET']) await refuseForeign(socket, at)
+      return socket
+    }
     // It may have ended because another daemon came first; that one may need a moment still.
     if (endedAt !== null && performance.now() - endedAt > afterExitMs) break
     await new Promise((goOn) => setTimeout(goOn, 40))
@@ -47,6 +51,15 @@ export async function startDaemon({ environment = process.env, timeoutSeconds = 
   const lastLine = lastLogLine(logFile, logStartsAt)
   throw new Refusal('no-daemon', { sockets: [socket], logFile },
     `A daemon was started but does not answer at ${socket}${lastLine ? `: ${lastLine}` : ''} (its log: ${logFile}).`)
+}
+
+/** Whoever made the folder first could pass for the daemon, and be sent what is meant for it. */
+async function refuseForeign(socket: string, at: Surroundings): Promise<void> {
+  try {
+    await checkFolder(socket, at)
+  } catch (error) {
+    throw new Refusal('no-daemon', { sockets: [socket] }, `No daemon is started: ${error instanceof Error ? error.message : String(error)}.`)
+  }
 }
 
 /** The daemon runs in another folder than we do. */
