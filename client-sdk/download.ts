@@ -38,7 +38,7 @@ export interface DownloadOptions {
 }
 
 export interface Downloaded {
-  /** Absolute. */
+  /** Absolute; with `onConflict: 'rename'` the name that the file got. */
   readonly path: string
   readonly job: Job
 }
@@ -65,7 +65,8 @@ export async function downloadFile(line: Line, url: string | URL, path: string, 
     const onChange = onProgress && ((changed: Job) => onProgress(changed.progress, changed))
     const { job: last } = await followJob(line, job.id, { onChange, signal, daemonAwaySeconds })
     if (last.state === 'error' || last.state === 'cancelled') throw new JobFailed(last)
-    return { path: localName, job: await completeJob(line, last, options) }
+    const ended = await completeJob(line, last, options)
+    return { path: last.options.onConflict === 'rename' ? await nameOfFile(line, job.id, options) : localName, job: ended }
   } catch (error) {
     const isAborted = signal?.aborted === true
     const isUnwanted = isAborted ? options.onAbort !== 'leave' : error instanceof JobFailed && error.error !== null && options.onFailure === 'cancel'
@@ -97,6 +98,10 @@ export function completeJob(line: Line, job: Job, options: Pick<DownloadOptions,
     if (present.state === 'cancelled') throw new JobFailed(present)
     return (await line.call('job.complete', { jobId: job.id })).job
   }, { daemonAwaySeconds: options.daemonAwaySeconds })
+}
+
+async function nameOfFile(line: Line, jobId: string, { daemonAwaySeconds }: DownloadOptions): Promise<string> {
+  return (await persist(line, () => line.call('file.get', { jobId, fileIndex: 0 }), { daemonAwaySeconds })).file.localName
 }
 
 function nameOf(url: string): string {

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { InvalidArgumentError, Option } from 'commander'
 import type { Checksum, FileSpecSent, JobState, Priority, Range } from '../../protocol/job.ts'
-import type { EventKind } from '../../protocol/options.ts'
+import type { EventKind, JobOptions } from '../../protocol/options.ts'
 import { UsageError } from './outcome.ts'
 
 const algorithms = ['sha256', 'sha512', 'sha1', 'md5'] as const
@@ -69,6 +69,17 @@ export const eventKinds = listOf(kinds, 'event kinds')
 
 export function priorityOption(text: string): Option {
   return new Option('--priority <PRIORITY>', text).choices(priorities)
+}
+
+export const conflictRules = ['replace', 'rename', 'fail'] as const satisfies readonly JobOptions['onConflict'][]
+const completions = ['manual', 'automatic'] as const satisfies readonly JobOptions['completion'][]
+
+export function conflictOption(text: string): Option {
+  return new Option('--on-conflict <RULE>', text).choices(conflictRules)
+}
+
+export function completionOption(text: string): Option {
+  return new Option('--completion <WHEN>', text).choices(completions)
 }
 
 /** `URL LOCAL URL LOCAL …` as files. */

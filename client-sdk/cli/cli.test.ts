@@ -72,7 +72,7 @@ test('get prints the path and nothing else, and the file is whole', async () => 
   assert.deepEqual(await readFile(join(daemon.folder, 'one.bin')), body)
 })
 
-test('get replaces a file that is there, unless --no-clobber', async () => {
+test('get gives the file another name where its own is taken, unless told to replace or to refuse', async () => {
   origin.serve('/again', Buffer.from('new'))
   const path = join(daemon.folder, 'again')
   await writeFile(path, 'old')
@@ -80,7 +80,11 @@ test('get replaces a file that is there, unless --no-clobber', async () => {
   assert.equal(refused.exitCode, 4)
   assert.match(refused.stderr, /exists already/)
   assert.equal(await readFile(path, 'utf8'), 'old')
-  assert.equal((await json('get', origin.url('/again'), path)).path, path)
+  assert.equal((await json('get', origin.url('/again'), path)).path, `${path} (1)`)
+  assert.equal(await readFile(`${path} (1)`, 'utf8'), 'new')
+  assert.equal((await backhaul('get', origin.url('/again'), path, '--on-conflict', 'fail')).exitCode, 1)
+  assert.equal(await readFile(path, 'utf8'), 'old')
+  assert.equal((await json('get', origin.url('/again'), path, '--on-conflict', 'replace')).path, path)
   assert.equal(await readFile(path, 'utf8'), 'new')
 })
 
@@ -115,14 +119,21 @@ test('Ctrl-C leaves the job running, says how to come back, and wait --complete 
   assert.deepEqual(await readFile(join(daemon.folder, 'slow.bin')), body)
 })
 
-test('get --detach prints the id of a background job', async () => {
+test('get --detach prints the id of a background job, whose file appears by itself', async () => {
   origin.serve('/detached', Buffer.from('d'))
   const { exitCode, stdout } = await backhaul('get', '--detach', origin.url('/detached'))
   assert.equal(exitCode, 0)
   const { job } = await json('show', stdout.trim())
   assert.deepEqual([job.priority, job.options.minimumRetryDelaySeconds], ['normal', 600])
-  assert.equal((await backhaul('wait', stdout.trim().slice(0, 13))).stdout, 'transferred\n')
-  assert.equal((await backhaul('complete', stdout.trim())).stdout, `${join(daemon.folder, 'detached')}\n`)
+  assert.equal((await backhaul('wait', stdout.trim().slice(0, 13))).stdout, 'acknowledged\n')
+  assert.equal(await readFile(join(daemon.folder, 'detached'), 'utf8'), 'd')
+})
+
+test('get --keep leaves the file to complete', async () => {
+  origin.serve('/kept', Buffer.from('k'))
+  const { job } = await json('get', '--keep', origin.url('/kept'))
+  assert.equal(job.state, 'transferred')
+  assert.equal((await backhaul('complete', job.id)).stdout, `${join(daemon.folder, 'kept')}\n`)
 })
 
 test('a job goes through its verbs, step by step', async () => {

@@ -6,7 +6,7 @@ export const addComplete: AddVerb = (program, run) => {
   program.command('complete')
     .summary('take the files of a job')
     .description('Gives the finished files of a job their local names, ends the job, and prints the names. '
-      + 'Files that are not finished are given up. An existing file of the same name is replaced.')
+      + 'Files that are not finished are given up. A file of the same name is replaced, unless the job says otherwise (--on-conflict).')
     .argument('<ID>', 'the job')
     .action(run(async (verb, id: string) => {
       const completed = await (await findJob(await verb.client(), id)).complete()

@@ -1,7 +1,8 @@
 // `create`: a job to be filled and resumed step by step, as a script does it.
 import { resolve } from 'node:path'
 import type { JobType, Priority } from '../../../protocol/job.ts'
-import { header, pairs, priorityOption, wholeNumber } from '../arguments.ts'
+import { completionOption, conflictOption, header, pairs, priorityOption, wholeNumber } from '../arguments.ts'
+import type { JobOptions } from '../../../protocol/options.ts'
 import type { AddVerb } from '../verb.ts'
 
 interface Options {
@@ -12,6 +13,8 @@ interface Options {
   readonly header?: Record<string, string>
   readonly retryDelay?: number
   readonly giveUpAfter?: number
+  readonly completion?: JobOptions['completion']
+  readonly onConflict?: JobOptions['onConflict']
   readonly token?: string
   readonly resume?: boolean
 }
@@ -29,6 +32,8 @@ export const addCreate: AddVerb = (program, run) => {
     .option('--header <HEADER>', '"Name: value" for every request, may be given again', header)
     .option('--retry-delay <SECONDS>', 'from a failure to the next attempt, at least 5 (default: 600)', wholeNumber)
     .option('--give-up-after <SECONDS>', 'without a new byte for so long, a failure is final (default: 14 days)', wholeNumber)
+    .addOption(completionOption('automatic: the files appear as soon as all are there (default: manual)'))
+    .addOption(conflictOption('where a local name is taken in the end (default: replace)'))
     .option('--token <TOKEN>', 'the same token makes no second job: it answers the first')
     .option('--resume', 'put it into the queue at once')
     .addHelpText('after', `
@@ -46,6 +51,8 @@ Example:
         priority: options.priority,
         files: pairs(words, (path) => resolve(path)),
         options: {
+          completion: options.completion,
+          onConflict: options.onConflict,
           minimumRetryDelaySeconds: options.retryDelay,
           noProgressTimeoutSeconds: options.giveUpAfter,
           ...(options.header && { http: { headers: options.header } }),

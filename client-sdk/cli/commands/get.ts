@@ -2,12 +2,15 @@
 import { randomUUID } from 'node:crypto'
 import { lstat } from 'node:fs/promises'
 import type { Checksum, Job, Priority } from '../../../protocol/job.ts'
+import type { JobOptions } from '../../../protocol/options.ts'
 import { Refusal } from '../../../protocol/refusals.ts'
 import type { Client } from '../../client.ts'
-import { completeJob, JobFailed } from '../../download.ts'
-import { checksum, header, priorityOption, seconds } from '../arguments.ts'
+import { persist } from '../../follow.ts'
+import { JobFailed } from '../../download.ts'
+import { checksum, conflictOption, header, priorityOption, seconds } from '../arguments.ts'
 import { stayWith } from '../attach.ts'
 import { localNameFor, nameFromUrl } from '../local-name.ts'
+import { shortId } from '../print.ts'
 import type { AddVerb, Verb } from '../verb.ts'
 
 interface Options {
@@ -17,24 +20,27 @@ interface Options {
   readonly name?: string
   readonly application?: string
   readonly detach?: boolean
+  readonly keep?: boolean
   readonly clobber: boolean
+  readonly onConflict?: JobOptions['onConflict']
   readonly retryDelay?: number
   readonly giveUpAfter?: number
 }
 
 const help = `
 LOCAL is a file, or a folder to put it into; without it, the URL's last part is the name, here. The file appears only
-when it is whole; a file of that name that is there already is replaced then, unless --no-clobber.
+when it is whole. Where the name is taken by then, the file is called "name (1).ext", and that path is printed;
+--on-conflict replace or fail says otherwise.
 
 While you wait, the job runs at foreground priority, tries again 5 seconds after a failure, and gives up after 10
 minutes without a new byte. With --detach it is a background job: normal priority, and the daemon's own delays.
-Ctrl-C leaves the job running and says how to come back.
+Ctrl-C leaves the job running and says how to come back. The file appears also when nobody waits, unless --keep.
 
 Examples:
   backhaul get https://example.org/disk.iso
   backhaul get https://example.org/disk.iso ~/images/ --checksum sha256:9f86d0…
   backhaul get https://example.org/private.zip --header @headers.txt
-  id=$(backhaul get --detach https://example.org/disk.iso); backhaul wait "$id" --complete`
+  id=$(backhaul get --detach https://example.org/disk.iso); backhaul wait "$id"`
 
 export const addGet: AddVerb = (program, run) => {
   program.command('get')
@@ -49,8 +55,10 @@ export const addGet: AddVerb = (program, run) => {
     .option('--application <LABEL>', 'a label to find the job by')
     .option('--retry-delay <SECONDS>', 'from a failure to the next attempt, at least 5', seconds)
     .option('--give-up-after <SECONDS>', 'without a new byte for so long, a failure is final', seconds)
-    .option('--detach', 'do not wait: print the job\'s id; complete it later')
-    .option('--no-clobber', 'refuse when the local file exists')
+    .option('--detach', 'do not wait: print the job\'s id; the file appears by itself')
+    .option('--keep', 'let the file appear only when "backhaul complete" says so')
+    .addOption(conflictOption('where the local name is taken in the end (default: rename)'))
+    .option('--no-clobber', 'refuse when the local file exists, now or in the end')
     .addHelpText('after', help)
     .action(run(async (verb, url: string, local: string | undefined, options: Options) => {
       const localName = await localNameFor(url, local)
@@ -58,7 +66,13 @@ export const addGet: AddVerb = (program, run) => {
       const client = await verb.client()
       const job = await create(client, url, localName, options)
       if (options.detach) return verb.answer({ job }, job.id)
-      verb.answer({ path: localName, job: await take(verb, client, job) }, localName)
+      const ended = await follow(verb, client, job, options)
+      if (options.keep) {
+        verb.answer({ path: null, job: ended }, ended.id)
+        return verb.remark(`The file is kept aside. Take it: backhaul complete ${shortId(ended.id)}`)
+      }
+      const { file } = await persist(client, () => client.call('file.get', { jobId: job.id, fileIndex: 0 }), {})
+      verb.answer({ path: file.localName, job: ended }, file.localName)
     }))
 }
 
@@ -70,6 +84,8 @@ async function create(client: Client, url: string, localName: string, options: O
     priority: options.priority ?? (detach ? 'normal' : 'foreground'),
     files: [{ remoteName: url, localName, checksum: options.checksum }],
     options: {
+      completion: options.keep ? 'manual' : 'automatic',
+      onConflict: options.clobber ? options.onConflict ?? 'rename' : 'fail',
       minimumRetryDelaySeconds: whole(retryDelay ?? (detach ? undefined : 5)),
       noProgressTimeoutSeconds: whole(giveUpAfter ?? (detach ? undefined : 600)),
       ...(options.header && { http: { headers: options.header } }),
@@ -80,9 +96,9 @@ async function create(client: Client, url: string, localName: string, options: O
   return job
 }
 
-async function take(verb: Verb, client: Client, created: Job): Promise<Job> {
-  const { job } = await stayWith(verb, client, created.id, { completes: true })
-  if (job.state !== 'error' && job.state !== 'cancelled') return await completeJob(client, job)
+async function follow(verb: Verb, client: Client, created: Job, { keep = false }: Options): Promise<Job> {
+  const { job } = await stayWith(verb, client, created.id, { completes: !keep })
+  if (job.state !== 'error' && job.state !== 'cancelled') return job
   if (verb.json) verb.answer({ path: null, job }, '')
   throw new JobFailed(job)
 }

@@ -1,8 +1,8 @@
 // `set`: changes a job; what is not named stays as it is.
 import type { JobSettings, Priority, Validation } from '../../../protocol/job.ts'
-import type { EventKind, PartialOptions } from '../../../protocol/options.ts'
+import type { EventKind, JobOptions, PartialOptions } from '../../../protocol/options.ts'
 import type { JobHandle } from '../../job.ts'
-import { eventKinds, header, priorityOption, wholeNumber } from '../arguments.ts'
+import { completionOption, conflictOption, eventKinds, header, priorityOption, wholeNumber } from '../arguments.ts'
 import { findJob } from '../find-job.ts'
 import { UsageError } from '../outcome.ts'
 import { harmless, shortId } from '../print.ts'
@@ -18,6 +18,8 @@ interface Options {
   readonly giveUpAfter?: number
   readonly maximumTime?: number
   readonly maximumBytes?: number
+  readonly completion?: JobOptions['completion']
+  readonly onConflict?: JobOptions['onConflict']
   readonly notifyEvents?: EventKind[]
   readonly notifyCommand?: string[]
   readonly replacePrefix?: string[]
@@ -42,6 +44,8 @@ export const addSet: AddVerb = (program, run) => {
     .option('--give-up-after <SECONDS>', 'without a new byte for so long, a failure is final', wholeNumber)
     .option('--maximum-time <SECONDS>', 'of transferring, since the last resume', wholeNumber)
     .option('--maximum-bytes <BYTES>', 'of the whole job', wholeNumber)
+    .addOption(completionOption('automatic: the files appear as soon as all are there'))
+    .addOption(conflictOption('where a local name is taken in the end'))
     .option('--notify-events <KINDS>', 'which events the job raises, separated by commas', eventKinds)
     .option('--notify-command <WORDS...>', 'program (absolute path) and arguments to run on an event; "" for none')
     .option('--replace-prefix <OLD NEW...>', 'rewrite the start of every matching URL')
@@ -79,6 +83,8 @@ function settingsOf(options: Options): JobSettings {
     noProgressTimeoutSeconds: options.giveUpAfter,
     maximumDownloadTimeSeconds: options.maximumTime,
     maximumDownloadBytes: options.maximumBytes,
+    completion: options.completion,
+    onConflict: options.onConflict,
     ...(options.header && { http: { headers: options.header } }),
     ...((options.notifyEvents || options.notifyCommand) && {
       notify: {
