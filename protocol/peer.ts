@@ -3,9 +3,9 @@
 // and code 0), starts calls in the order in which they came, and never throws at the one who feeds it.
 import { createJSONRPCErrorResponse, JSONRPCClient, JSONRPCErrorException, JSONRPCServer } from 'json-rpc-2.0'
 import type { JSONRPCErrorResponse, JSONRPCRequest, JSONRPCResponse } from 'json-rpc-2.0'
-import { isTooDeep, LineReader, maximumDepth, maximumLineBytes } from './framing.ts'
-import { invalidParams, Refusal, refusals, type RefusalKind } from './refusals.ts'
-import { alwaysLightCharacters, heaviest, idAt, isTooHeavy, weigh } from './weight.ts'
+import { isTooDeep, LineReader, maximumDepth, maximumLineBytes, type Framed } from './framing.ts'
+import { Refusal, refusals, type RefusalKind } from './refusals.ts'
+import { alwaysLightCharacters, refusalOfHeavy } from './weight.ts'
 
 /** May give a `JsonText`. */
 export type Method = (params: unknown) => unknown
@@ -19,6 +19,9 @@ export class JsonText {
   }
 }
 
+/** What the answers of a batch may hold in all. */
+export const batchAnswerCharacters = 8 * 1024 * 1024
+
 export interface PeerOptions {
   /** Writes one line; the line end is in it. */
   readonly send: (line: string) => void
@@ -30,6 +33,8 @@ export interface PeerOptions {
   readonly onDefect: (error: unknown, method: string) => string
   /** The other side sent what is no message, or called what there is not; the answer said so. */
   readonly onRefused?: (kind: RefusalKind) => void
+  /** An answer could not be made or sent: the connection is to end. Without it, it is a defect like any other. */
+  readonly onBroken?: (error: unknown) => void
   /** Called when a call of `method` has begun or ended, with the number of calls that are under way now. */
   readonly onLoad?: (callsUnderWay: number, method: string) => void
   /** The longest line taken, in bytes; 1 MiB unless told. */
@@ -59,10 +64,12 @@ export function createPeer(options: PeerOptions): Peer {
   const write = (message: unknown): void => {
     if (!closed) options.send(textOf(message, '\n'))
   }
-  const refuse = (id: Id, kind: RefusalKind, sentence?: string): JSONRPCErrorResponse => {
+  const refuse = (id: Id, kind: RefusalKind, sentence?: string, details: Readonly<Record<string, unknown>> = {}): JSONRPCErrorResponse => {
     options.onRefused?.(kind)
-    return errorResponse(id, new Refusal(kind, {}, sentence))
+    return errorResponse(id, new Refusal(kind, details, sentence))
   }
+  /** An answer that cannot be made or sent concerns this connection and nobody else. */
+  const settle = (answered: Promise<void>): void => void answered.catch(options.onBroken)
   const server = new JSONRPCServer({ errorListener: () => {} })
   for (const [name, method] of options.methods) server.addMethod(name, method)
   server.mapErrorToJSONRPCErrorResponse = (id, error) => errorResponse(id, error instanceof Refusal ? error : new Refusal('internal-error'))
@@ -92,11 +99,21 @@ export function createPeer(options: PeerOptions): Peer {
 
   const acceptBatch = (messages: readonly unknown[]): void => {
     if (messages.length < 1 || messages.length > 100) return write(refuse(null, 'invalid-request', 'A batch holds 1 to 100 messages.'))
-    const answers = messages.map(accept).filter((answer) => answer !== null)
-    void Promise.all(answers).then((all) => {
-      const given = all.filter((answer) => answer !== null)
-      if (given.length > 0) write(given)
+    // Each answer becomes text when it comes, and is counted: a batch must not hold a hundred long lists.
+    let characters = 0
+    const texts = messages.map(accept).map(async (answering) => {
+      const answer = await answering
+      if (answer === null) return null
+      const text = textOf(answer, '')
+      characters += text.length
+      if (characters <= batchAnswerCharacters) return text
+      characters -= text.length
+      return textOf(refuse(answer.id, 'reply-too-large', undefined, { bytes: text.length }), '')
     })
+    settle(Promise.all(texts).then((all) => {
+      const given = all.filter((text) => text !== null)
+      if (given.length > 0 && !closed) options.send(`[${given.join(',')}]\n`)
+    }))
   }
 
   const acceptLine = (text: string): void => {
@@ -114,9 +131,18 @@ export function createPeer(options: PeerOptions): Peer {
     }
     if (isTooDeep(text, (isResponse(message) ? options.maximumAnswerDepth : undefined) ?? maximumDepth)) return write(refuse(idOf(message), 'message-too-deep'))
     if (Array.isArray(message)) return acceptBatch(message)
-    void accept(message)?.then((answer) => {
+    const answering = accept(message)
+    if (answering) settle(answering.then((answer) => {
       if (answer !== null) write(answer)
-    })
+    }))
+  }
+
+  const acceptFramed = (framed: Framed): void => {
+    if (closed) return
+    if (framed.kind === 'line') return acceptLine(framed.text)
+    if (framed.kind === 'not-utf8') return write(refuse(null, 'parse-error'))
+    write(refuse(null, 'message-too-large'))
+    options.onBreach('message-too-large')
   }
 
   for (const name of options.methods.keys()) wrapDefects(server, name, options)
@@ -124,13 +150,12 @@ export function createPeer(options: PeerOptions): Peer {
   return {
     receive(bytes) {
       if (closed) return
-      reader.push(bytes, (framed) => {
-        if (closed) return
-        if (framed.kind === 'line') return acceptLine(framed.text)
-        if (framed.kind === 'not-utf8') return write(refuse(null, 'parse-error'))
-        write(refuse(null, 'message-too-large'))
-        options.onBreach('message-too-large')
-      })
+      try {
+        reader.push(bytes, acceptFramed)
+      } catch (error) {
+        if (!options.onBroken) throw error
+        options.onBroken(error)
+      }
     },
     async request(method, params, { timeoutMs } = {}) {
       if (closed) throw new Refusal('connection-closed')
@@ -177,18 +202,6 @@ function wrapDefects(server: JSONRPCServer, name: string, options: PeerOptions):
 
 type Id = string | number | null
 
-/** What it says of a line that would cost too much to parse, and to whom. */
-function refusalOfHeavy(text: string): { readonly id: Id; readonly refusal: Refusal } | null {
-  const weight = weigh(text, maximumDepth)
-  if (!weight.isTooDeep && !isTooHeavy(weight)) return null
-  if (!weight.isBalanced) return { id: null, refusal: new Refusal('parse-error') }
-  const id = idAt(text, weight.idAt)
-  if (weight.isTooDeep) return { id, refusal: new Refusal('message-too-deep') }
-  const { values, strings, names } = heaviest
-  const most = `a message may hold ${values} values, ${strings} of them strings, and ${names} different names`
-  return { id, refusal: invalidParams([{ path: [], message: most }]) }
-}
-
 function errorResponse(id: Id, refusal: Refusal): JSONRPCErrorResponse {
   return createJSONRPCErrorResponse(id, refusal.code, refusal.message, refusal.data)
 }
@@ -199,7 +212,6 @@ function localError(id: Id, kind: RefusalKind): JSONRPCErrorResponse {
 
 /** Put together at once: a long text is copied for each time that something is added to it. */
 function textOf(message: unknown, end: string): string {
-  if (Array.isArray(message)) return `[${message.map((each) => textOf(each, '')).join(',')}]${end}`
   if (!isRecord(message) || !(message['result'] instanceof JsonText)) return `${JSON.stringify(message)}${end}`
   return [`{"jsonrpc":"2.0","id":${JSON.stringify(message['id'])},"result":`, ...message['result'].pieces, `}${end}`].join('')
 }

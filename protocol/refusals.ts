@@ -32,6 +32,7 @@ export const refusals = {
   'storage-full': { code: 1015, sentence: 'The queue cannot be written at present; nothing was changed.', retryable: true },
   'too-many-connections': { code: 1016, sentence: 'The user has as many connections as he may have.', retryable: true },
   'too-many-calls': { code: 1017, sentence: 'The user has too many calls under way.', retryable: true },
+  'reply-too-large': { code: 1018, sentence: 'The answer would be too large.' },
   // Raised on the client's side only: the SDK never got an answer.
   'no-daemon': { code: 2001, sentence: 'No daemon answers.', retryable: true },
   'connection-closed': { code: 2002, sentence: 'The connection closed before the answer came.', retryable: true },

@@ -1,6 +1,9 @@
 // What a line would cost to read, told from its characters before `JSON.parse` sees it. A mebibyte of small objects, of names that
 // are all different or of nesting takes the parser up to a hundred times as long as a mebibyte of files, and everybody waits.
 
+import { maximumDepth } from './framing.ts'
+import { invalidParams, Refusal } from './refusals.ts'
+
 /** A line shorter than this is cheap, whatever it holds. */
 export const alwaysLightCharacters = 4096
 
@@ -81,6 +84,18 @@ export function idAt(text: string, position: number): string | number | null {
     // A string that is none: the line was no JSON.
     return null
   }
+}
+
+/** What it says of a line that would cost too much to parse, and to whom. */
+export function refusalOfHeavy(text: string): { readonly id: string | number | null; readonly refusal: Refusal } | null {
+  const weight = weigh(text, maximumDepth)
+  if (!weight.isTooDeep && !isTooHeavy(weight)) return null
+  if (!weight.isBalanced) return { id: null, refusal: new Refusal('parse-error') }
+  const id = idAt(text, weight.idAt)
+  if (weight.isTooDeep) return { id, refusal: new Refusal('message-too-deep') }
+  const { values, strings, names } = heaviest
+  const most = `a message may hold ${values} values, ${strings} of them strings, and ${names} different names`
+  return { id, refusal: invalidParams([{ path: [], message: most }]) }
 }
 
 function isSpace(character: number): boolean {

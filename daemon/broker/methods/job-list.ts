@@ -7,31 +7,32 @@ import { invalidParams } from '../../../protocol/refusals.ts'
 import { ownersListed } from '../../core/access.ts'
 import type { JobRecord } from '../../core/job.ts'
 import type { Call, MethodOf } from './call.ts'
+import { isFull, pageOf } from './pages.ts'
 
 export const jobList: MethodOf<'job.list'> = async (params, call) => {
   const ownerId = ownersListed(call.caller, params.owner)
   const asksForEnded = params.states?.some((state) => hasEnded(state)) ?? false
   const cursor = readCursor(params.cursor)
   const found = cursor.part === 'live' ? listLive(params, call, ownerId, cursor.after) : []
-  const page = found.slice(0, params.limit)
-  const last = page.at(-1)
-  const live = page.map((job) => call.views.json(job))
-  if (found.length > params.limit && last) return answer(live, `live:${last.number}`)
+  const live: string[] = []
+  let characters = 0
+  for (const job of found) {
+    if (live.length === params.limit || isFull(characters)) break
+    const text = call.views.json(job)
+    live.push(text)
+    characters += text.length
+  }
+  const last = found[live.length - 1]
+  if (found.length > live.length && last) return answer(live, `live:${last.number}`)
   if (!asksForEnded) return answer(live, null)
-  const left = params.limit - page.length
+  const left = isFull(characters) ? 0 : params.limit - live.length
   if (left === 0) return answer(live, 'ended:')
   const ended = await call.history.list(call.caller.id, ownerId, cursor.part === 'ended' ? cursor.after : null, left, (job) => isWanted(params, job, ownerId))
   return answer([...live, ...ended.jobs.map((job) => JSON.stringify(call.views.of(job)))], ended.next === null ? null : `ended:${ended.next}`)
 }
 
 function answer(jobs: readonly string[], nextCursor: Result<'job.list'>['nextCursor']): JsonText {
-  const pieces = ['{"jobs":[']
-  for (const [at, job] of jobs.entries()) {
-    if (at > 0) pieces.push(',')
-    pieces.push(job)
-  }
-  pieces.push(`],"nextCursor":${JSON.stringify(nextCursor)}}`)
-  return new JsonText(pieces)
+  return new JsonText(pageOf('jobs', jobs, nextCursor))
 }
 
 /** One more than asked for, so that the end is known. */

@@ -8,6 +8,7 @@ import type { Broker, Call } from '../methods/call.ts'
 import { methodTable } from '../methods/index.ts'
 import { Turns } from '../turns.ts'
 import type { Connection } from './connection.ts'
+import { LongAnswers } from './long-answers.ts'
 
 const changing: ReadonlySet<MethodName> = new Set([
   'job.addFiles', 'job.update', 'job.resume', 'job.suspend', 'job.cancel', 'job.complete', 'job.replaceRemotePrefix', 'job.takeOwnership', 'file.update',
@@ -20,11 +21,15 @@ const charactersOfName = 256
 
 const bounds = new Map<string, readonly Bound[]>(Object.entries(methods).map(([name, { params }]) => [name, boundsOf(params, name)]))
 
+/** The answers may be long. */
+const listing: ReadonlySet<MethodName> = new Set(['job.list', 'file.list', 'rpc.discover', 'queue.stats'])
+
 type AnyMethod = (params: never, call: Call) => unknown
 
 export class Dispatch {
   readonly #broker: Broker
   readonly #changes = new Turns()
+  readonly #longAnswers = new LongAnswers()
 
   constructor(broker: Broker) {
     this.#broker = broker
@@ -53,7 +58,8 @@ export class Dispatch {
     if (unseen.length > 0) throw invalid(unseen)
     // Each method takes the params of its own schema, which the table guarantees and the loop over names cannot say.
     const method = methodTable[name] as AnyMethod
-    const act = (): unknown => method(checked.data as never, call)
+    const made = (): unknown => method(checked.data as never, call)
+    const act = listing.has(name) ? () => this.#longAnswers.make(call.connection, made) : made
     if (!('jobId' in checked.data) || outOfTurn.has(name)) return act()
     const { jobId } = checked.data
     return turns.run(jobId, () => (changing.has(name) ? this.#changes.run(jobId, act) : act()))

@@ -49,6 +49,10 @@ export class Session implements Connection {
       methods: options.methods(this),
       send: (line) => this.#send(line),
       isWary: true,
+      onBroken: (error) => {
+        options.log.error({ err: error, owner: this.caller.id }, 'an answer cannot be made; its connection ends')
+        this.#socket.destroy()
+      },
       onBreach: (kind) => this.#breach(kind),
       onDefect: options.onDefect,
       onLoad: (callsUnderWay, method) => this.#loadChanged(callsUnderWay, method),
