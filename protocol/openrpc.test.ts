@@ -50,3 +50,8 @@ test('what may be left out is said so', () => {
   const { params = [] } = document.methods.find(({ name }) => name === 'job.create') ?? {}
   assert.deepEqual(params.filter(({ required }) => required).map(({ name }) => name), ['displayName'])
 })
+
+test('the schema of a result forbids no member: results may gain some', () => {
+  const results = (openRpcDocument()['methods'] as readonly { readonly result?: unknown }[]).map(({ result }) => JSON.stringify(result ?? null))
+  assert.equal(results.filter((text) => text.includes('"additionalProperties":false')).length, 0)
+})

@@ -42,7 +42,12 @@ function describe(name: string, summary: string, params: z.ZodType): Record<stri
   return { name, summary, paramStructure: 'by-name', params: descriptors }
 }
 
+/** A result may gain members, at every depth. */
+function leaveOpen({ jsonSchema }: { readonly jsonSchema: { additionalProperties?: unknown } }): void {
+  if (jsonSchema.additionalProperties === false) delete jsonSchema.additionalProperties
+}
+
 function schemaOf(schema: z.ZodType, io: 'input' | 'output'): JsonSchema {
-  const { $schema: _, ...bare } = z.toJSONSchema(schema, { io, target: 'draft-7', unrepresentable: 'any' })
+  const { $schema: _, ...bare } = z.toJSONSchema(schema, { io, target: 'draft-7', unrepresentable: 'any', override: io === 'output' ? leaveOpen : () => {} })
   return bare as JsonSchema
 }
