@@ -7,6 +7,7 @@ import type { Log } from '../../log.ts'
 import { seal, unseal } from './checked-value.ts'
 import { metaKey } from './keys.ts'
 import { isDamage, openDatabase, repair, type Database } from './open.ts'
+import { Place } from './place.ts'
 import { proveRoom } from './room.ts'
 import type { Operation, Span, Store } from './store.ts'
 import { cutLastRecord } from './write-log.ts'
@@ -27,6 +28,8 @@ interface Failed {
 
 /** While nothing can be written, it is tried again at most this often. */
 const tryAgainMs = 500
+/** That the queue is gone is said again no more often than this. */
+const sayAgainMs = 10_000
 /** Entries, unless the bytes are too many before that. */
 const readAtOnce = 1000
 
@@ -35,6 +38,9 @@ export class LevelStore implements Store {
   readonly #log: Log
   #database: Database | null
   #commitNumber: number
+  #place: Place
+  /** Somebody removed or replaced what is open: what is written there would be lost with this process. */
+  #isGone = false
   #failed: Failed | null = null
   #triedAt = -Infinity
   #waiting: Waiting[] = []
@@ -43,10 +49,11 @@ export class LevelStore implements Store {
 
   static async open(folder: string, log: Log): Promise<LevelStore> {
     const database = await openDatabase(folder, log)
-    return new LevelStore(folder, log, database, await commitNumberOf(database))
+    return new LevelStore(folder, log, database, { commitNumber: await commitNumberOf(database), place: await Place.of(folder) })
   }
 
-  private constructor(folder: string, log: Log, database: Database, commitNumber: number) {
+  private constructor(folder: string, log: Log, database: Database, { commitNumber, place }: { commitNumber: number; place: Place }) {
+    this.#place = place
     this.#folder = folder
     this.#log = log
     this.#database = database
@@ -98,6 +105,7 @@ export class LevelStore implements Store {
     await this.#database?.close()
     this.#database = null
     this.#database = await repair(this.#folder, this.#log, reason)
+    this.#place = await Place.of(this.#folder)
     this.#commitNumber = await commitNumberOf(this.#database)
   }
 
@@ -134,12 +142,14 @@ export class LevelStore implements Store {
   }
 
   async #writeBatch(operations: readonly Operation[]): Promise<boolean> {
+    if (this.#isGone) return this.#refuseGone()
     if (this.#failed && !(await this.#mend(this.#failed, false))) return false
     const number = this.#commitNumber + 1
     try {
-      await write(this.#opened(), sealed(operations, number))
+      const [isThere] = await Promise.all([this.#place.isThere(), write(this.#opened(), sealed(operations, number))])
       this.#commitNumber = number
-      return true
+      this.#isGone = !isThere
+      return isThere || this.#refuseGone()
     } catch (error) {
       this.#log.error({ err: error }, 'the queue cannot be written; it is opened again')
       this.#failed = { number, keys: operations.map(({ key }) => key), isDamage: isDamage(error), undo: null }
@@ -148,6 +158,16 @@ export class LevelStore implements Store {
       await this.#withdraw(number)
       return false
     }
+  }
+
+  /** For good: a database made anew in its place would lack what only this one has. */
+  #refuseGone(): false {
+    const now = performance.now()
+    if (now - this.#triedAt >= sayAgainMs) {
+      this.#triedAt = now
+      this.#log.error({ folder: this.#folder }, 'the folder of the queue was removed or replaced while it was open: nothing can be changed any more; bring it back and start the daemon again')
+    }
+    return false
   }
 
   /** Its callers are refused now, and the daemon may be killed before the database is opened again. */
@@ -190,6 +210,7 @@ export class LevelStore implements Store {
       if (number === failed.number && !isWanted) {
         await write(database, [...failed.undo ?? [], ...sealed([], ++number)])
       }
+      this.#place = await Place.of(this.#folder)
       this.#commitNumber = number
       this.#database = database
     } catch (error) {

@@ -7,6 +7,7 @@ import { Level } from 'level'
 import type { Log } from '../../log.ts'
 import { unseal, seal } from './checked-value.ts'
 import { metaKey } from './keys.ts'
+import { emptied, isMarked, mark } from './place.ts'
 import { damageOfTables, dropDamagedBlocks } from './tables.ts'
 import { damageOfLogs } from './write-log.ts'
 
@@ -31,6 +32,7 @@ export class StoreUnusable extends Error {
 export const schemaVersion = 1
 
 export async function openDatabase(folder: string, log: Log): Promise<Database> {
+  await refuseEmptied(folder)
   await mkdir(folder, { recursive: true, mode: 0o700 })
   let damage = await damageOf(folder).catch(async (error: unknown) => {
     // A daemon that uses the folder now has just removed a file.
@@ -46,7 +48,8 @@ export async function openDatabase(folder: string, log: Log): Promise<Database> 
   if (damage) log.error({ folder, damage: damage.what, copy: await copyAside(folder) }, 'the queue is damaged: changes may be lost; it is copied aside')
   try {
     const database = await open(folder)
-    await checkSchema(database, folder, log)
+    await checkSchema(database, folder, log, await isMarked(folder) ? 'refuse an empty one' : 'may be new')
+    await mark(folder)
     return database
   } catch (error) {
     if (error instanceof StoreUnusable) throw error
@@ -65,7 +68,7 @@ export async function repair(folder: string, log: Log, reason: string): Promise<
     await dropDamagedBlocks(folder)
     await Level.repair(folder)
     const database = await open(folder)
-    await checkSchema(database, folder, log)
+    await checkSchema(database, folder, log, 'may be new')
     return database
   } catch (error) {
     if (error instanceof StoreUnusable) throw error
@@ -83,6 +86,16 @@ export function isDamage(error: unknown): boolean {
 export function reasonOf(error: unknown): string {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
   return cause instanceof Error ? cause.message : String(cause)
+}
+
+/** LevelDB makes a new database where nothing of one is left but its lock and its log of messages. */
+async function refuseEmptied(folder: string): Promise<void> {
+  if (!await isMarked(folder)) return
+  const names = await readdir(folder).catch((error: unknown) => {
+    if (causeCode(error) === 'ENOENT') return []
+    throw error
+  })
+  if (!names.some((name) => /^(\d+\.(ldb|sst|log)|MANIFEST-\d+|CURRENT)$/.test(name))) throw new StoreUnusable(emptied(folder))
 }
 
 interface Damage {
@@ -126,9 +139,11 @@ async function open(folder: string): Promise<Database> {
   return database
 }
 
-async function checkSchema(database: Database, folder: string, log: Log): Promise<void> {
+async function checkSchema(database: Database, folder: string, log: Log, when: 'may be new' | 'refuse an empty one'): Promise<void> {
   try {
     const stored = await database.get(metaKey.schema)
+    // The first record of every queue: without it the others are gone too.
+    if (stored === undefined && when === 'refuse an empty one') throw new StoreUnusable(emptied(folder))
     const text = stored === undefined ? null : unseal(metaKey.schema, stored)
     if (stored !== undefined && text === null) log.error({ folder, key: metaKey.schema }, 'a record of the queue is damaged and is written anew')
     if (text !== null && !(Number(text) <= schemaVersion)) {
