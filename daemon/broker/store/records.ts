@@ -100,7 +100,8 @@ export function decodeEnded(text: string): JobRecord {
 
 /** Where a record is older than the count of the service's time, that count begins with it. */
 export function decodeHead(text: string): Head {
-  return withAllOptions({ ...uncounted, ...decode<Head>(text) })
+  const head = decode<Head>(text)
+  return withAllOptions('servedAt' in head ? head : { ...uncounted, ...head as Head })
 }
 
 /** Options that are newer than the record have their defaults. */
