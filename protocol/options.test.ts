@@ -30,6 +30,18 @@ test('an answer has the names of headers without their values, and can be sent b
   assert.deepEqual(merge({ http: { headers: stored.http.headers } }, shown), stored)
 })
 
+test('a condition of the transfer is refused among the headers, and what is no origin among those that may have them', () => {
+  for (const name of ['If-Match', 'if-none-match', 'If-Modified-Since', 'If-Unmodified-Since', 'If-Range', 'Range']) {
+    assert.equal(partialOptions.safeParse({ http: { headers: { [name]: 'x' } } }).success, false, name)
+  }
+  const origins = (...sendHeadersTo: unknown[]): boolean => partialOptions.safeParse({ http: { sendHeadersTo } }).success
+  assert.ok(origins('https://cdn.example.org', 'http://127.0.0.1:8080', 'https://[::1]:1'))
+  for (const wrong of ['https://a.example/', 'https://a.example:443', 'https://A.example', 'a.example', 'https://*.example', 'https://me@a.example', 'ftp://a', 'null', 1]) {
+    assert.equal(origins(wrong), wrong === 'https://*.example', String(wrong))
+  }
+  assert.equal(origins(...Array.from({ length: 17 }, () => 'https://a.example')), false)
+})
+
 test('the defaults are valid options', () => {
   assert.deepEqual(jobOptions.parse(defaultOptions), defaultOptions)
 })

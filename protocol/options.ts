@@ -22,13 +22,16 @@ const notifyCommand = z.strictObject({
 export type NotifyCommand = z.infer<typeof notifyCommand>
 
 // What the transfer itself needs to decide, so a client may not say otherwise.
-const ourHeaders = new Set(['range', 'if-range', 'accept-encoding', 'connection', 'content-length', 'transfer-encoding',
+const ourHeaders = new Set(['range', 'if-range', 'if-match', 'if-none-match', 'if-modified-since', 'if-unmodified-since', 'accept-encoding', 'connection', 'content-length', 'transfer-encoding',
   'te', 'trailer', 'upgrade', 'expect', 'keep-alive', 'proxy-connection'])
 const headerName = z.string().min(1).max(256).regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'must be a header name')
   .refine((name) => !ourHeaders.has(name.toLowerCase()), 'is set by the transfer itself')
 const headerValue = z.string().max(16_384).regex(/^[\t\u0020-\u007e\u0080-\u00ff]*$/, 'must not hold control characters or text beyond Latin-1')
 const headers = z.record(headerName, headerValue.nullable()).refine((all) => JSON.stringify(all).length <= 16_384, 'may hold 16,384 characters in all')
   .meta({ maxProperties: 2000 })
+/** As `URL` writes it (RFC 6454 §6.2), so that one text stands for one origin. */
+const origin = line(1, 300).refine((text) => /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text,
+  'must be an origin, like https://cdn.example.org')
 
 const notify = {
   events: z.array(eventKind).max(eventKinds.length).transform((kinds) => [...new Set(kinds)]),
@@ -38,6 +41,8 @@ const notify = {
 const http = {
   method: z.literal('GET'),
   headers,
+  /** Origins that may have `headers` beside the one that the job names; others have only what is no secret. */
+  sendHeadersTo: z.array(origin).max(16),
   /** `allow-report` makes the final URL the remote name; `disallow` fails with the 3xx status (BITS §8.6). */
   redirects: z.enum(['allow', 'allow-report', 'disallow']),
   /** May a redirect lead from https to http? */
@@ -69,7 +74,7 @@ const defaults = {
   completion: 'manual' as const,
   onConflict: 'replace' as const,
   notify: { events: ['transferred' as const, 'error' as const], command: null, minimumIntervalMs: 500 },
-  http: { method: 'GET' as const, headers: {}, redirects: 'allow' as const, redirectToHttp: false },
+  http: { method: 'GET' as const, headers: {}, sendHeadersTo: [], redirects: 'allow' as const, redirectToHttp: false },
 }
 
 /** As stored and answered. */

@@ -145,7 +145,8 @@ export class JobRun {
     this.#update((job) => {
       const next = transition(job, { kind: 'connected' }, now())
       const moved = withResumePoint(next?.job ?? job, index, resumePoint)
-      const named = remoteName === null ? moved : withFile(moved, index, (file) => ({ ...file, remoteName }))
+      const homeOf = (file: FileRecord): string => file.home ?? new URL(file.remoteName).origin
+      const named = remoteName === null ? moved : withFile(moved, index, (file) => ({ ...file, remoteName, home: homeOf(file) }))
       return { job: named, events: next?.events ?? [], durable: remoteName !== null || isLarge(resumePoint) }
     })
   }

@@ -3,7 +3,7 @@ import { formerOwnersOf, temporaryName, type FileRecord, type JobRecord } from '
 import type { ResumePoint, TransferOrder } from '../link/messages.ts'
 
 export function orderFor(transferId: number, job: JobRecord, file: FileRecord): TransferOrder {
-  const { method, headers, redirects, redirectToHttp } = job.options.http
+  const { method, headers, redirects, redirectToHttp, sendHeadersTo } = job.options.http
   return {
     transferId,
     remoteName: file.remoteName,
@@ -12,7 +12,7 @@ export function orderFor(transferId: number, job: JobRecord, file: FileRecord): 
     resumePoint: file.progress.resumePoint === null ? null : copyOf(file.progress.resumePoint),
     checksum: file.checksum ?? null,
     ranges: file.ranges ?? null,
-    http: { method, headers: present(headers), redirects, redirectToHttp },
+    http: { method, headers: present(headers), redirects, redirectToHttp, home: file.home, sendHeadersTo },
     maximumBytes: whatIsLeft(job, file),
     // What nobody waits for takes one share of the line, unless the job says otherwise.
     connections: job.options.connections ?? (job.priority === 'foreground' ? null : 1),

@@ -33,6 +33,8 @@ export interface ResumePoint {
 export interface FileRecord {
   readonly index: number
   readonly remoteName: string
+  /** The origin that the owner named, where redirects were reported and the remote name became another: secrets are for that one. */
+  readonly home?: string | undefined
   readonly localName: string
   readonly ranges: FileSpec['ranges'] | null
   readonly checksum: FileSpec['checksum'] | null

@@ -16,7 +16,7 @@ export function replacePrefix(job: JobRecord, oldPrefix: string, newPrefix: stri
     if (!file.remoteName.startsWith(oldPrefix)) return file
     replaced++
     const checked = remoteName.safeParse(newPrefix + file.remoteName.slice(oldPrefix.length))
-    if (checked.success) return { ...file, remoteName: checked.data }
+    if (checked.success) return { ...file, remoteName: checked.data, home: undefined }
     throw invalidParams([{ path: ['newPrefix'], message: `the remote name of file ${file.index} would be none: ${checked.error.issues[0]?.message ?? ''}` }])
   })
   return replaced === 0 ? { job, replaced } : { job: { ...job, files, modifiedAt: now }, replaced }

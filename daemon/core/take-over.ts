@@ -15,7 +15,7 @@ export function takenOver(job: JobRecord, { id, name, isExempt }: Caller, before
     clientToken: null,
     former: formerOwners(job, before),
     modifiedAt: now,
-    options: { ...options, notify: { ...options.notify, command: null }, http: { ...options.http, headers: {} } },
+    options: { ...options, notify: { ...options.notify, command: null }, http: { ...options.http, headers: {}, sendHeadersTo: [] } },
   }
 }
 

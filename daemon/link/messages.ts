@@ -70,6 +70,10 @@ export interface TransferOrder extends LocalFile {
     readonly headers: Readonly<Record<string, string>>
     readonly redirects: 'allow' | 'allow-report' | 'disallow'
     readonly redirectToHttp: boolean
+    /** The origin that the job named, where a report has put another into the remote name since. */
+    readonly home?: string | undefined
+    /** Origins that may have the job's headers beside that one. */
+    readonly sendHeadersTo?: readonly string[] | undefined
     /** Patterns of the owner's policy, which the worker fills in itself. */
     readonly remoteNames?: readonly string[] | null
   }

@@ -72,6 +72,34 @@ test('planted secrets reach the server and are found nowhere else, over changes 
   assertNowhere()
 })
 
+test('where redirects are reported, a later attempt goes there without the secrets', async () => {
+  const other = await startOrigin()
+  const { call, close } = callAs(daemon.socket, null)
+  try {
+    const body = Buffer.alloc(100_000, 'x')
+    other.route('/there', ({ count }) => (count === 0 ? { body, cutAfter: 20_000, cut: 'stall' } : { body }))
+    origin.route('/here', { status: 302, headers: { Location: other.url('/there') } })
+    const { job: { id: jobId } } = await call('job.create', {
+      displayName: 'reported', resume: true,
+      options: { http: { redirects: 'allow-report', headers: { 'Authorization': `Bearer ${secrets[0]}`, 'PRIVATE-TOKEN': secrets[1] ?? '' } } },
+      files: [{ remoteName: origin.url('/here'), localName: join(daemon.folder, 'reported') }],
+    })
+    await other.asked('/there')
+    await call('job.suspend', { jobId })
+    const { files } = await call('file.list', { jobId })
+    assert.equal(files[0]?.remoteName, other.url('/there'))
+    await call('job.resume', { jobId })
+    await call('job.wait', { jobId, states: ['transferred'] })
+    await call('job.cancel', { jobId })
+    assert.equal(origin.requestsFor('/here')[0]?.headers['private-token'], secrets[1])
+    assert.equal(other.requests.length, 2)
+    for (const { headers } of other.requests) assert.deepEqual([headers.authorization, headers['private-token']], [undefined, undefined])
+  } finally {
+    await close()
+    await other.close()
+  }
+})
+
 test('without its key a job is kept, suspended and said to have lost its headers; nothing is sent without them', async () => {
   const key = join(daemon.state, 'secret.key')
   assert.equal(statSync(key).mode & 0o777, 0o600)

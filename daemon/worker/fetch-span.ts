@@ -57,7 +57,7 @@ export async function askFor(ask: Ask, connections: Connections): Promise<Outcom
       raise(failure('invalid-server-response', 'The server sent something without a validator in place of the rest of the file.'))
     }
     if (judgement.kind === 'failure') raise(judgement.failure)
-    const next = nextTarget(target, judgement.location, judgement.status, hops, ask.order.http)
+    const next = nextTarget(target, judgement, hops, ask.order.http)
     if (isFailure(next)) raise(next)
     target = next
   }

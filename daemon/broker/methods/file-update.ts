@@ -25,7 +25,7 @@ function changeFile(job: JobRecord, index: number, set: Params<'file.update'>['s
   if (job.endedAt !== null) throw new Refusal('invalid-state', { state: job.state })
   if (set.validation !== undefined && !file.progress.done) throw new Refusal('invalid-state', { state: job.state }, 'The file has not been transferred yet.')
   const { remoteName = file.remoteName, validation = file.progress.validation } = set
-  const named: JobRecord = { ...withFile(job, index, (present) => ({ ...present, remoteName })), modifiedAt: now() }
+  const named: JobRecord = { ...withFile(job, index, (present) => ({ ...present, remoteName, ...(set.remoteName === undefined ? {} : { home: undefined }) })), modifiedAt: now() }
   if (set.validation !== 'invalid') return { job: withProgress(named, index, { validation }), events: [{ kind: 'modification', fileIndex: index, error: null }] }
   const rejected = transition(named, { kind: 'rejected', error: rejection(index) }, now(), spentMs)
   return { ...rejected, job: withProgress(rejected?.job ?? named, index, { ...untouched, validation: 'invalid' }) }

@@ -106,7 +106,8 @@ export function decodeHead(text: string): Head {
 
 /** Options that are newer than the record have their defaults. */
 function withAllOptions<T extends Head>(job: T): T {
-  return { ...job, options: { ...defaultOptions, ...job.options } }
+  const http = { ...defaultOptions.http, ...job.options.http }
+  return { ...job, options: { ...defaultOptions, ...job.options, http } }
 }
 
 export function decodeProgress(text: string): FileProgress {
@@ -117,8 +118,8 @@ export function decodeProgress(text: string): FileProgress {
 export function assemble(head: Head, filesText: string, progress: ReadonlyMap<number, FileProgress>): JobRecord {
   const { files } = decode<{ files: readonly Named[] }>(filesText)
   // Named one by one, since a start does this for every file there is and a spread takes several times as long.
-  return { ...head, files: files.map(({ remoteName, localName, ranges, checksum }, index) => (
-    { index, remoteName, localName, ranges, checksum, progress: progress.get(index) ?? untouched })) }
+  return { ...head, files: files.map(({ remoteName, home, localName, ranges, checksum }, index) => (
+    { index, remoteName, home, localName, ranges, checksum, progress: progress.get(index) ?? untouched })) }
 }
 
 function encodeHead(job: JobRecord): string {
@@ -127,6 +128,6 @@ function encodeHead(job: JobRecord): string {
 }
 
 function named(file: FileRecord): Named {
-  const { remoteName, localName, ranges, checksum } = file
-  return { remoteName, localName, ranges, checksum }
+  const { remoteName, home, localName, ranges, checksum } = file
+  return { remoteName, home, localName, ranges, checksum }
 }

@@ -12,7 +12,7 @@ function target(remoteName: string, headers: Record<string, string> = {}): Targe
 }
 
 function next(from: Target, location: string, more: Partial<TransferOrder['http']> = {}, hops = 0, status = 302): Target | string {
-  const made = nextTarget(from, location, status, hops, { ...http, ...more })
+  const made = nextTarget(from, { location, status, setCookie: [] }, hops, { ...http, ...more })
   return isFailure(made) ? made.code : made
 }
 
@@ -35,7 +35,42 @@ test('secrets stay with the origin they were meant for', () => {
   const other = next(from, 'https://example.com/b')
   assert.ok(typeof same !== 'string' && typeof other !== 'string')
   assert.deepEqual(Object.keys(same.headers).sort(), ['authorization', 'cookie', 'x-mine'])
-  assert.deepEqual(Object.keys(other.headers), ['x-mine'])
+  assert.deepEqual(Object.keys(other.headers), [])
+})
+
+test('every header that a job names is a secret, but for those that say nothing of its owner', () => {
+  const names = ['X-Api-Key', 'PRIVATE-TOKEN', 'Proxy-Authorization', 'Host', 'X-Anything', 'Accept', 'Accept-Language', 'User-Agent', 'Referer']
+  const headers = Object.fromEntries(names.map((name) => [name, 'value']))
+  const hops = (more: Partial<TransferOrder['http']>, remoteName = 'https://a.example/x'): string[][] => {
+    let from = firstTarget({ remoteName, http: { ...http, headers, ...more } })
+    assert.ok(!isFailure(from))
+    const sent = [Object.keys(from.headers)]
+    for (const location of ['https://b.example/', 'https://b.example:444/', 'https://a.example/y']) {
+      from = nextTarget(from, { location, status: 302, setCookie: [] }, 0, http)
+      assert.ok(!isFailure(from))
+      sent.push(Object.keys(from.headers))
+    }
+    return sent
+  }
+  const all = names.map((name) => name.toLowerCase())
+  const harmless = ['accept', 'accept-language', 'user-agent', 'referer']
+  assert.deepEqual(hops({}), [all, harmless, harmless, all])
+  assert.deepEqual(hops({ sendHeadersTo: ['https://b.example'] }), [all, all, harmless, all])
+  // Where a redirect had led before, and the job wanted to know.
+  assert.deepEqual(hops({ home: 'https://a.example' }, 'https://b.example/z'), [harmless, harmless, harmless, all])
+})
+
+test('a cookie that a redirect sets is sent on along the chain, to its origin alone, beside that of the job', () => {
+  const from = target('http://a.example/dl/x', { Cookie: 'own=1' })
+  const made = nextTarget(from, { location: '/dl/x', status: 302, setCookie: ['seen=1', 'b=2; Path=/'] }, 0, http)
+  assert.ok(!isFailure(made))
+  assert.equal(made.headers['cookie'], 'own=1; seen=1; b=2')
+  const other = next(made, 'http://b.example/dl/x')
+  assert.ok(typeof other !== 'string')
+  assert.equal(other.headers['cookie'], undefined)
+  const back = next(other, 'http://a.example/y')
+  assert.equal(typeof back !== 'string' && back.headers['cookie'], 'own=1; b=2')
+  assert.equal(target('http://a.example/dl/x').headers['cookie'], undefined)
 })
 
 test('a redirect is refused where it leaves http, goes down to http, or goes on too long', () => {

@@ -1,9 +1,11 @@
 // What we send: the headers of one request, and where a redirect leads. Pure. Redirects are followed hop by hop
 // so that each hop is judged (RFC 9110 §15.4; BITS §8.6). The invariant: credentials go to the origin they were
 // meant for and to no other, and never appear in a message.
+import { cookieHeader, withCookies, type Cookie } from './cookies.ts'
 import { failure, type Failure } from '../../../protocol/failures.ts'
 import { packageVersion } from '../../../protocol/version.ts'
 import type { TransferOrder } from '../../link/messages.ts'
+import type { Judgement } from './response.ts'
 import { isRemoteNameAllowed } from '../../link/policy-rules.ts'
 import { requestTarget, resolveReference } from '../../link/request-target.ts'
 
@@ -15,6 +17,18 @@ export interface Target {
   readonly path: string
   readonly method: string
   readonly headers: Readonly<Record<string, string>>
+  /** What the whole chain of redirects has in common. */
+  readonly chain: Chain
+}
+
+interface Chain {
+  /** The headers that the job names. */
+  readonly own: Readonly<Record<string, string>>
+  /** Their origins: the one that the job named, and those that it lets have them. */
+  readonly trusted: readonly string[]
+  readonly cookies: readonly Cookie[]
+  /** From user info, by origin. */
+  readonly logins?: Readonly<Record<string, string>>
 }
 
 /** Framing, ranges and encoding are ours to decide; the rest of the job's headers are sent as given. */
@@ -22,7 +36,8 @@ const ownHeaders: ReadonlySet<string> = new Set([
   'accept-encoding', 'connection', 'content-length', 'expect', 'if-match', 'if-modified-since', 'if-none-match', 'if-range',
   'if-unmodified-since', 'keep-alive', 'proxy-connection', 'range', 'te', 'trailer', 'transfer-encoding', 'upgrade',
 ])
-const originHeaders: ReadonlySet<string> = new Set(['authorization', 'cookie', 'host', 'proxy-authorization'])
+/** Any other header that a job names may be a secret, as the tokens of GitLab, JFrog and others are. */
+const harmless: ReadonlySet<string> = new Set(['accept', 'accept-language', 'referer', 'user-agent'])
 
 /** Of a job that names none, as most do; very small files notice what is made for each. */
 const noHeaders: Readonly<Record<string, string>> = {}
@@ -37,11 +52,16 @@ export function firstTarget(order: Pick<TransferOrder, 'remoteName' | 'http'>): 
   const headers = own.length === 0 ? noHeaders : Object.fromEntries(own
     .map(([name, value]) => [name.toLowerCase(), value] as const)
     .filter(([name]) => !ownHeaders.has(name)))
-  return targetOf(url, requestTarget(order.remoteName), order.http.method.toUpperCase(), headers)
+  const { home, sendHeadersTo = [], method } = order.http
+  const chain: Chain = { own: headers, trusted: [home ?? url.origin, ...sendHeadersTo], cookies: [] }
+  return targetOf(url, requestTarget(order.remoteName), method.toUpperCase(), chain)
 }
 
+type Redirect = Pick<Extract<Judgement, { kind: 'redirect' }>, 'location' | 'status' | 'setCookie'>
+
 /** Where a redirect leads from `target`; `hops` were made before it. */
-export function nextTarget(target: Target, location: string, status: number, hops: number, http: TransferOrder['http']): Target | Failure {
+export function nextTarget(target: Target, redirect: Redirect, hops: number, http: TransferOrder['http']): Target | Failure {
+  const { location, status, setCookie } = redirect
   if (http.redirects === 'disallow') return failure('http-error', `The server answered with status ${status}.`, { httpStatus: status })
   if (hops >= maximumRedirects) return failure('too-many-redirects', 'The server redirected too many times.', { httpStatus: status })
   const named = resolveReference(location, target.url.origin, target.path)
@@ -51,10 +71,10 @@ export function nextTarget(target: Target, location: string, status: number, hop
   if (target.url.protocol === 'https:' && url.protocol === 'http:' && !http.redirectToHttp) {
     return failure('redirect-refused', 'The server redirected from https to http, which the job does not allow.', { httpStatus: status })
   }
-  const keeps = url.origin === target.url.origin
-  const headers = Object.fromEntries(Object.entries(target.headers).filter(([name]) => keeps || !originHeaders.has(name)))
+  const cookies = setCookie.length === 0 ? target.chain.cookies
+    : withCookies(target.chain.cookies, setCookie, target.url.origin, target.path, Date.now())
   const becomesGet = status === 303 || ((status === 301 || status === 302) && target.method === 'POST')
-  return targetOf(url, requestTarget(named), becomesGet ? 'GET' : target.method, headers)
+  return targetOf(url, requestTarget(named), becomesGet ? 'GET' : target.method, { ...target.chain, cookies })
 }
 
 /** The headers on the wire, as a flat list. `range` is what follows `bytes=`. */
@@ -70,12 +90,23 @@ export function isFailure(value: Target | Failure): value is Failure {
   return 'code' in value
 }
 
-function targetOf(url: URL, path: string, method: string, headers: Readonly<Record<string, string>>): Target {
+function targetOf(url: URL, path: string, method: string, chain: Chain): Target {
   const { username, password } = url
-  if (username === '' && password === '') return { url, path, method, headers }
+  if (username === '' && password === '') return { url, path, method, headers: headersFor(chain, url.origin, path), chain }
   url.username = url.password = ''
   const secret = Buffer.from(`${decode(username)}:${decode(password)}`).toString('base64')
-  return { url, path, method, headers: { authorization: `Basic ${secret}`, ...headers } }
+  // What an URL says of its own origin, of whichever hop, goes there alone.
+  return targetOf(url, path, method, { ...chain, logins: { ...chain.logins, [url.origin]: `Basic ${secret}` } })
+}
+
+function headersFor({ own, trusted, cookies, logins }: Chain, origin: string, path: string): Readonly<Record<string, string>> {
+  const isTrusted = trusted.includes(origin)
+  const cookie = cookies.length === 0 ? null : cookieHeader(cookies, origin, path)
+  const login = logins?.[origin]
+  if (isTrusted && cookie === null && login === undefined) return own
+  const sent = isTrusted ? own : Object.fromEntries(Object.entries(own).filter(([name]) => harmless.has(name)))
+  const joined = [sent['cookie'], cookie].filter((each) => each != null).join('; ')
+  return { ...(login === undefined ? {} : { authorization: login }), ...sent, ...(joined === '' ? {} : { cookie: joined }) }
 }
 
 function parseUrl(text: string): URL | null {

@@ -131,7 +131,7 @@ for (const [what, asked, status, headers, code, more] of failing) {
 }
 
 test('a redirect with a place leads there', () => {
-  for (const status of [301, 302, 303, 307, 308]) assert.deepEqual(judge(byTag, status, { location: '/b' }), { kind: 'redirect', status, location: '/b' })
+  for (const status of [301, 302, 303, 307, 308]) assert.deepEqual(judge(byTag, status, { location: '/b' }), { kind: 'redirect', status, location: '/b', setCookie: [] })
 })
 
 test('Retry-After is understood as seconds and as a date, and bounded', () => {

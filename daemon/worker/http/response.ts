@@ -39,7 +39,7 @@ export type Judgement =
     readonly validator: Validator
     readonly modifiedAt: number | null
   }
-  | { readonly kind: 'redirect'; readonly status: number; readonly location: string }
+  | { readonly kind: 'redirect'; readonly status: number; readonly location: string; readonly setCookie: readonly string[] }
   | { readonly kind: 'start-over'; readonly why: string }
   /** A whole file that nothing identifies, in place of the rest of one that was identified. */
   | { readonly kind: 'doubtful' }
@@ -52,7 +52,7 @@ export function judgeResponse(asked: Asked, head: AnswerHead, now: number): Judg
   if (head.version === null) return invalid('The server speaks another version of HTTP than it was asked in.')
   if (redirects.has(status)) {
     const location = headerValue(headers, 'location')
-    if (location.kind === 'one' && location.value.length <= 8192) return { kind: 'redirect', status, location: location.value }
+    if (location.kind === 'one' && location.value.length <= 8192) return { kind: 'redirect', status, location: location.value, setCookie: [headers['set-cookie'] ?? []].flat() }
     return location.kind === 'none' ? refused(head, now) : invalid('The server named more than one place to redirect to, or an endless one.')
   }
   if (status === 416 && asked.ranged) {
