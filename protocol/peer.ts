@@ -46,6 +46,8 @@ export interface PeerOptions {
 }
 
 export interface Peer {
+  /** What is kept of lines and batches that are not whole, in characters. */
+  readonly held: number
   receive(bytes: Uint8Array): void
   /** Rejects with a `Refusal`: what the other side answered, or `timeout`, or `connection-closed`. */
   request(method: string, params: unknown, options?: { readonly timeoutMs?: number }): Promise<unknown>
@@ -60,6 +62,7 @@ export function createPeer(options: PeerOptions): Peer {
   let nextId = 1
   let closed = false
   let underWay = 0
+  let heldAnswers = 0
 
   const write = (message: unknown): void => {
     if (!closed) options.send(textOf(message, '\n'))
@@ -106,11 +109,15 @@ export function createPeer(options: PeerOptions): Peer {
       if (answer === null) return null
       const text = textOf(answer, '')
       characters += text.length
-      if (characters <= batchAnswerCharacters) return text
+      if (characters <= batchAnswerCharacters) {
+        heldAnswers += text.length
+        return text
+      }
       characters -= text.length
       return textOf(refuse(answer.id, 'reply-too-large', undefined, { bytes: text.length }), '')
     })
     settle(Promise.all(texts).then((all) => {
+      heldAnswers -= characters
       const given = all.filter((text) => text !== null)
       if (given.length > 0 && !closed) options.send(`[${given.join(',')}]\n`)
     }))
@@ -148,6 +155,7 @@ export function createPeer(options: PeerOptions): Peer {
   for (const name of options.methods.keys()) wrapDefects(server, name, options)
 
   return {
+    get held() { return reader.held + heldAnswers },
     receive(bytes) {
       if (closed) return
       try {

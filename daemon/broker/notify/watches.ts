@@ -10,6 +10,7 @@ import type { Log } from '../../log.ts'
 import { DueTimes, now } from '../clock.ts'
 import type { Committed, Queue } from '../queue.ts'
 import type { Connection } from '../rpc/connection.ts'
+import { Turns } from '../turns.ts'
 import { readCursor, writeCursor } from './cursor.ts'
 import type { Views } from './delivery.ts'
 import { Watch } from './watch.ts'
@@ -34,7 +35,10 @@ export interface WatchesOptions {
 
 const progressEveryMs = 200
 const lookAgainMs = 100
+/** Of one owner, over all his connections. */
 const watchesAtMost = 64
+/** Stored events that are read in one go; then another watch of the same owner has its turn. */
+const eventsAtOnce = 100
 
 interface Watching {
   readonly watch: Watch
@@ -48,6 +52,8 @@ export class Watches {
   readonly #watching = new Map<string, Watching>()
   readonly #byConnection = new Map<Connection, Set<string>>()
   readonly #reading = new Set<Promise<void>>()
+  /** One watch of an owner reads the past at a time. */
+  readonly #readers = new Turns()
   readonly #progress: DueTimes
   readonly #room: DueTimes
   /** The last stored event that was told to those who are live. */
@@ -66,13 +72,15 @@ export class Watches {
     if (owner === 'all') requireAdmin(caller)
     const from = after === undefined ? null : Math.min(readCursor(after), this.#told)
     for (const id of jobIds ?? []) {
+      if (connection.isClosed) throw new Refusal('connection-closed')
       const job = this.#options.queue.get(id) ?? (await this.#options.past.get(id))
       if (!job || !mayTouch(caller, job)) throw new Refusal('job-not-found')
     }
     const named = jobIds && new Set(jobIds)
     const isVisible = (job: JobRecord): boolean => (named ? named.has(job.id) && mayTouch(caller, job) : owner === 'all' || job.owner.id === caller.id)
       && (application === undefined || job.application === application)
-    return this.#begin(connection, isVisible, from)
+    const mayBeVisible = (event: StoredEvent): boolean => named ? named.has(event.jobId) : owner === 'all' || event.ownerId === caller.id
+    return this.#begin(connection, isVisible, mayBeVisible, from)
   }
 
   /** Ends a watch of this connection; another's is as none. */
@@ -107,10 +115,14 @@ export class Watches {
     await Promise.allSettled(this.#reading)
   }
 
-  #begin(connection: Connection, isVisible: (job: JobRecord) => boolean, from: number | null): Result<'events.watch'> {
-    const ofConnection = this.#ofConnection(connection)
-    if (ofConnection.size >= watchesAtMost) throw new Refusal('too-many-calls', { limit: watchesAtMost }, 'The connection has as many watches as it may have.')
+  #begin(
+    connection: Connection, isVisible: (job: JobRecord) => boolean, mayBeVisible: (event: StoredEvent) => boolean, from: number | null,
+  ): Result<'events.watch'> {
     if (connection.isClosed) throw new Refusal('connection-closed')
+    if (this.#countOf(connection.caller.id) >= watchesAtMost) {
+      throw new Refusal('too-many-calls', { limit: watchesAtMost }, 'The user has as many watches as he may have.')
+    }
+    const ofConnection = this.#ofConnection(connection)
     const { newId, views, log } = this.#options
     const id = newId()
     const watch = new Watch({ id, connection, views, isVisible, after: from ?? this.#told, now })
@@ -118,7 +130,7 @@ export class Watches {
     this.#watching.set(id, { watch, connection, wake: () => {} })
     if (from === null) watch.goLive()
     else {
-      const reading = this.#read(id, watch).catch((error: unknown) => {
+      const reading = this.#read(id, watch, mayBeVisible).catch((error: unknown) => {
         log.warn({ err: error }, 'the stored events could not be read for a watch; it goes on from now')
         watch.goLive()
       })
@@ -132,21 +144,39 @@ export class Watches {
    * Shows what is stored, in the reader's own pace. Who is live is told only what is on disk, so once nothing was told
    * while a pass read, nothing lies between that pass and what comes next.
    */
-  async #read(watchId: string, watch: Watch): Promise<void> {
-    const { queue, past } = this.#options
+  async #read(watchId: string, watch: Watch, mayBeVisible: (event: StoredEvent) => boolean): Promise<void> {
+    const ownerId = this.#watching.get(watchId)?.connection.caller.id ?? ''
     let from = watch.seen
-    let told: number
-    do {
-      told = this.#told
-      for await (const event of past.events(from)) {
-        await this.#roomFor(watchId, watch)
-        if (!this.#watching.has(watchId)) return
-        from = event.sequence
-        watch.show(event, queue.get(event.jobId) ?? (await past.get(event.jobId)))
-      }
-      from = Math.max(from, told)
-    } while (told < this.#told)
-    watch.goLive()
+    for (;;) {
+      await this.#roomFor(watchId, watch)
+      if (!this.#watching.has(watchId)) return
+      const told = this.#told
+      const isAll = await this.#readers.run(ownerId, () => this.#readSome(watchId, watch, from, mayBeVisible))
+      if (isAll && told === this.#told) return watch.goLive()
+      from = isAll ? Math.max(watch.seen, told) : watch.seen
+    }
+  }
+
+  /** Whether it read all that there is. */
+  async #readSome(watchId: string, watch: Watch, from: number, mayBeVisible: (event: StoredEvent) => boolean): Promise<boolean> {
+    const { queue, past } = this.#options
+    let ended: JobRecord | null = null
+    let count = 0
+    for await (const event of past.events(from)) {
+      if (!this.#watching.has(watchId) || !watch.hasRoom || count === eventsAtOnce) return false
+      count++
+      // A job that ended is large and on disk: whose it is is asked before it is read.
+      const live = queue.get(event.jobId)
+      if (!live && mayBeVisible(event) && ended?.id !== event.jobId) ended = await past.get(event.jobId)
+      watch.show(event, live ?? (ended?.id === event.jobId ? ended : null))
+    }
+    return true
+  }
+
+  #countOf(ownerId: string): number {
+    let count = 0
+    for (const { connection } of this.#watching.values()) if (connection.caller.id === ownerId) count++
+    return count
   }
 
   #roomFor(watchId: string, watch: Watch): Promise<void> | null {

@@ -9,6 +9,7 @@ import { connectionsThatFit } from './descriptor-room.ts'
 import { outOfTurn, type Dispatch } from './dispatch.ts'
 import { FairShare } from './fair-share.ts'
 import { identify } from './identity.ts'
+import { HeldBytes } from './held-bytes.ts'
 import { endWithWords } from './last-words.ts'
 import { Session } from './session.ts'
 
@@ -21,6 +22,7 @@ export interface ConnectionsOptions extends CallersOptions {
 export class Connections {
   readonly #options: ConnectionsOptions
   readonly #fairShare = new FairShare()
+  readonly #heldBytes = new HeldBytes()
   /** Of all users together. */
   readonly #room = connectionsThatFit()
   readonly #sessions = new Set<Session>()
@@ -61,7 +63,7 @@ export class Connections {
 
   #open(socket: net.Socket, caller: Session['caller']): void {
     const session = new Session({
-      id: ++this.#lastId, socket, caller, fairShare: this.#fairShare, log: this.#options.log, isPatient: (method) => outOfTurn.has(method),
+      id: ++this.#lastId, socket, caller, fairShare: this.#fairShare, heldBytes: this.#heldBytes, log: this.#options.log, isPatient: (method) => outOfTurn.has(method),
       methods: (connection) => this.#options.dispatch.methodsFor(connection),
       onDefect: (error, method) => {
         const incident = randomUUID().slice(0, 8)

@@ -7,6 +7,7 @@ import type { Caller } from '../../core/access.ts'
 import type { Log } from '../../log.ts'
 import type { Connection } from './connection.ts'
 import type { FairShare } from './fair-share.ts'
+import type { HeldBytes, Holder } from './held-bytes.ts'
 import { endWithWords } from './last-words.ts'
 
 export interface SessionOptions {
@@ -15,6 +16,7 @@ export interface SessionOptions {
   readonly caller: Caller
   readonly methods: (connection: Connection) => ReadonlyMap<string, Method>
   readonly fairShare: FairShare
+  readonly heldBytes: HeldBytes
   /** A call that does nothing but wait; it uses up none of the caller's share. */
   readonly isPatient: (method: string) => boolean
   readonly onDefect: (error: unknown, method: string) => string
@@ -34,7 +36,9 @@ export class Session implements Connection {
   readonly #options: SessionOptions
   readonly #peer: Peer
   readonly #closedListeners = new Set<() => void>()
+  readonly #holder: Holder
   #outgoing: string[] = []
+  #outgoingCharacters = 0
   #closed = false
   #breached = false
   #callsUnderWay = 0
@@ -45,6 +49,7 @@ export class Session implements Connection {
     this.caller = options.caller
     this.#socket = options.socket
     this.#options = options
+    this.#holder = { ownerId: options.caller.id, cut: (why) => this.#cut(why) }
     this.#peer = createPeer({
       methods: options.methods(this),
       send: (line) => this.#send(line),
@@ -96,6 +101,7 @@ export class Session implements Connection {
   #receive(bytes: Buffer): void {
     this.#socket.pause()
     this.#options.fairShare.submit(this.caller.id, bytes, (slice) => this.#peer.receive(slice), () => {
+      this.#noteHeld()
       if (this.backlogBytes < pauseAtBytes) this.#socket.resume()
     })
   }
@@ -103,14 +109,17 @@ export class Session implements Connection {
   /** Lines of one turn of the event loop go out in one write. */
   #send(line: string): void {
     if (this.#closed) return
+    this.#outgoingCharacters += line.length
     if (this.#outgoing.push(line) === 1) setImmediate(() => this.#flush())
   }
 
   #flush(): void {
     const text = this.#outgoing.join('')
     this.#outgoing = []
+    this.#outgoingCharacters = 0
     if (text === '' || !this.#socket.writable) return
     this.#socket.write(text)
+    this.#noteHeld()
     if (this.backlogBytes > cutAtBytes) return this.#cut('it does not read its answers')
     if (this.#socket.writableNeedDrain) this.#stalled ??= setTimeout(() => this.#cut('it has read nothing for a minute'), stalledMs)
     if (this.backlogBytes > pauseAtBytes) this.#socket.pause()
@@ -119,7 +128,13 @@ export class Session implements Connection {
   #drained(): void {
     if (this.#stalled) clearTimeout(this.#stalled)
     this.#stalled = null
+    this.#noteHeld()
     if (!this.#breached) this.#socket.resume()
+  }
+
+  #noteHeld(): void {
+    const held = this.#closed ? 0 : this.#peer.held + this.#outgoingCharacters + this.backlogBytes
+    this.#options.heldBytes.note(this.#holder, held)
   }
 
   /** The other side sends no more, but may still read the answers. */
@@ -142,6 +157,7 @@ export class Session implements Connection {
   #loadChanged(callsUnderWay: number, method: string): void {
     const hasBegun = callsUnderWay > this.#callsUnderWay
     this.#callsUnderWay = callsUnderWay
+    if (!hasBegun) this.#noteHeld()
     const { fairShare, isPatient } = this.#options
     if (hasBegun && !isPatient(method)) fairShare.callStarted(this.caller.id)
     if (!hasBegun && !isPatient(method)) fairShare.callEnded(this.caller.id)
@@ -151,6 +167,7 @@ export class Session implements Connection {
   #end(): void {
     if (this.#closed) return
     this.#closed = true
+    this.#noteHeld()
     if (this.#stalled) clearTimeout(this.#stalled)
     this.#peer.close()
     for (const listener of [...this.#closedListeners]) listener()
