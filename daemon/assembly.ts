@@ -11,6 +11,7 @@ import { JobClocks } from './broker/job-clocks.ts'
 import { LiveProgress } from './broker/live.ts'
 import type { Broker } from './broker/methods/call.ts'
 import { Notifier } from './broker/notify/notifier.ts'
+import { OwnerFiles } from './broker/owner-files.ts'
 import { Policies } from './broker/policies.ts'
 import { Queue } from './broker/queue.ts'
 import { Retention } from './broker/retention.ts'
@@ -97,7 +98,7 @@ async function furnish({ at, configuration, activatedFd, log, workerProgram }: A
   })
   const transfers = new Transfers({ queue, workers, live, clocks, log, filesAtOnce: () => configuration().transfer.filesAtOnce })
   const ending: Ending = new Ending({
-    queue, workers, clocks, log, stopTransfers: (jobId) => transfers.stop(jobId), released: (job) => scheduler.released(job),
+    queue, ownerFiles: new OwnerFiles(workers, log), clocks, log, stopTransfers: (jobId) => transfers.stop(jobId), released: (job) => scheduler.released(job),
   })
   const scheduler: Scheduler = new Scheduler({
     queue, clocks, log, start: (jobId) => transfers.start(jobId), isHeld: (jobId) => ending.isHeld(jobId),
@@ -129,6 +130,7 @@ async function furnish({ at, configuration, activatedFd, log, workerProgram }: A
   })
   for (const job of queue.all()) {
     if (job.cleaning) void ending.remove(job.id)
+    else if (job.publishing) void ending.finish(job.id)
     else if (job.state === 'transferred' && publishesItself(job)) void ending.completeByItself(job.id)
   }
   history.onForgotten((jobId) => queue.forgetEvents(jobId))

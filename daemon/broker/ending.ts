@@ -1,23 +1,21 @@
 // The two ways in which a job's files come to rest: published under their local names, or removed. The broker only
 // says which; a worker that runs as the owner does it. Both may be repeated after a crash.
 import { hasEnded, type JobError } from '../../protocol/job.ts'
-import { failureContexts, type FailureCode } from '../../protocol/failures.ts'
+import { failureContexts } from '../../protocol/failures.ts'
 import { Refusal } from '../../protocol/refusals.ts'
-import { formerOwnersOf, publishesItself, temporaryName, withPublished, type FileRecord, type JobRecord } from '../core/job.ts'
+import { publishesItself, withPublished, type FileRecord, type JobRecord } from '../core/job.ts'
 import { transition } from '../core/transitions.ts'
 import { copyPath } from '../link/copy-name.ts'
-import type { LocalFile } from '../link/messages.ts'
 import type { Log } from '../log.ts'
 import { DueTimes, now } from './clock.ts'
 import type { JobClocks } from './job-clocks.ts'
+import type { Failures, Found, OwnerFiles } from './owner-files.ts'
 import type { Queue } from './queue.ts'
 import { RemovalRetries } from './removal-retries.ts'
-import { copyOf } from './transfer-order.ts'
-import type { WorkerSource } from './workers/worker-link.ts'
 
 export interface EndingOptions {
   readonly queue: Queue
-  readonly workers: WorkerSource
+  readonly ownerFiles: OwnerFiles
   readonly clocks: JobClocks
   /** Resolves when nothing of the job moves any more. */
   readonly stopTransfers: (jobId: string) => Promise<void>
@@ -26,12 +24,6 @@ export interface EndingOptions {
   readonly log: Log
 }
 
-type Found = { readonly code: FailureCode; readonly message: string }
-type Failures = readonly (Found | null)[]
-interface Outcomes {
-  readonly failures: Failures
-  readonly copies?: readonly number[] | undefined
-}
 interface Publication {
   /** What was published, and under which name. */
   readonly names: ReadonlyMap<number, string>
@@ -39,6 +31,7 @@ interface Publication {
 }
 
 const againMs = 60_000
+const soonMs = 5000
 const waitForRemovalMs = 15_000
 
 export class Ending {
@@ -48,6 +41,7 @@ export class Ending {
   readonly #again: DueTimes
   readonly #publications = new Set<Promise<void>>()
   readonly #publishAgain: DueTimes
+  readonly #finishAgain: DueTimes
   #closed = false
   readonly #retries = new RemovalRetries()
 
@@ -55,6 +49,7 @@ export class Ending {
     this.#options = options
     this.#again = new DueTimes((jobId) => void this.remove(jobId))
     this.#publishAgain = new DueTimes((jobId) => void this.completeByItself(jobId))
+    this.#finishAgain = new DueTimes((jobId) => void this.finish(jobId))
   }
 
   /** A job that is held gets no slot. */
@@ -63,21 +58,52 @@ export class Ending {
   }
 
   /**
-   * Gives the finished files their local names and ends the job.
+   * Gives the finished files their local names and ends the job. That it does so is recorded before the first name is given, so
+   * that after a crash in the middle the next start ends what was begun.
    * @throws Refusal `publish-failed` with `files`; the job is as it was, and those that were published say so.
+   * @throws Refusal `storage-full`: before anything was done, or with a sentence of its own after it; then the job ends later.
    */
   async complete(jobId: string): Promise<{ job: JobRecord; partial: boolean }> {
-    return await this.atRest(jobId, async () => {
+    const check = (job: JobRecord): void => void transition(job, { kind: 'published' }, now())
+    return await this.atRest(jobId, async ({ publishing, files }) => {
+      const isIntended = publishing === true || !files.some(({ progress }) => progress.done && !progress.published)
+      if (!isIntended) await this.#options.queue.change(jobId, (present) => ({ job: { ...present, publishing: true } }))
       const { names, failed } = await this.#publish(jobId)
-      if (failed.length > 0) {
-        await this.#options.queue.change(jobId, (present) => ({ job: withPublished(present, names) }))
-        throw new Refusal('publish-failed', { files: failed })
-      }
-      const job = await this.#options.queue.change(jobId, (present) => {
-        return transition(withPublished(present, names), { kind: 'published' }, now())
-      })
+      const job = await this.#recordPublished(jobId, names, failed.length === 0)
+      if (failed.length > 0) throw new Refusal('publish-failed', { files: failed })
       return { job, partial: job.files.some(({ progress }) => !progress.published) }
-    }, (job) => void transition(job, { kind: 'published' }, now()))
+    }, check)
+  }
+
+  /** What a start finds begun is ended: `complete`, for nobody who waits. */
+  finish(jobId: string): Promise<void> {
+    const publication = this.#finish(jobId).finally(() => this.#publications.delete(publication))
+    this.#publications.add(publication)
+    return publication
+  }
+
+  async #finish(jobId: string): Promise<void> {
+    if (this.#closed) return
+    try {
+      await this.complete(jobId)
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error
+      // `storage-full` set the time for another try itself. Anything else is for the owner, who sees the job as it is.
+      this.#options.log.warn({ jobId, kind: error.kind }, 'the completion of a job that was begun before could not be ended')
+    }
+  }
+
+  async #recordPublished(jobId: string, names: ReadonlyMap<number, string>, isAll: boolean): Promise<JobRecord> {
+    try {
+      return await this.#options.queue.change(jobId, (present) => {
+        const job = { ...withPublished(present, names), publishing: undefined }
+        return isAll ? transition(job, { kind: 'published' }, now()) : { job }
+      })
+    } catch (error) {
+      if (!(error instanceof Refusal && error.kind === 'storage-full') || names.size === 0) throw error
+      this.#finishAgain.set(jobId, soonMs)
+      throw new Refusal('storage-full', {}, 'The files have their local names, but the queue cannot be written at present: the job ends as soon as it can be.')
+    }
   }
 
   /** For a job that does so as soon as all of it is here. What cannot be published makes it `error`; `job.resume` or `job.complete` tries again. */
@@ -108,7 +134,7 @@ export class Ending {
 
   /** May the owner of this record, who need not be the job's yet, go on with the files? One failure, or null, for each. */
   probe(job: JobRecord, files: readonly FileRecord[]): Promise<Failures> {
-    return files.length === 0 ? Promise.resolve([]) : this.#ask(job, 'files.probe', files).then(({ failures }) => failures)
+    return files.length === 0 ? Promise.resolve([]) : this.#options.ownerFiles.ask(job, 'files.probe', files).then(({ failures }) => failures)
   }
 
   /** Acts while nothing of the job moves; afterwards it may have a slot again. `check` throws where that is not to begin at all. */
@@ -150,6 +176,7 @@ export class Ending {
     this.#closed = true
     this.#again.close()
     this.#publishAgain.close()
+    this.#finishAgain.close()
     await Promise.all([...this.#removals.values(), ...this.#publications])
   }
 
@@ -158,7 +185,7 @@ export class Ending {
     if (!job) throw new Refusal('job-not-found')
     const files = job.files.filter(({ progress }) => progress.done && !progress.published)
     if (files.length === 0) return { names: new Map(), failed: [] }
-    const { failures, copies } = await this.#ask(job, 'files.publish', files)
+    const { failures, copies } = await this.#options.ownerFiles.ask(job, 'files.publish', files)
     const mayRename = job.options.onConflict === 'rename'
     const names = files.flatMap(({ index, localName }, at) => (
       failures[at] === null ? [[index, copyPath(localName, mayRename ? copies?.[at] ?? 0 : 0)] as const] : []
@@ -170,37 +197,12 @@ export class Ending {
     return { names: new Map(names), failed }
   }
 
-  /** Every order may be repeated, so a worker that dies of something else in the middle costs nothing but another one. */
-  async #ask(job: JobRecord, order: 'files.publish' | 'files.remove' | 'files.probe', files: readonly FileRecord[]): Promise<Outcomes> {
-    const outcomes = await this.#askOne(job, order, files) ?? await this.#askOne(job, order, files)
-    return outcomes ?? { failures: files.map(() => ({ code: 'worker-lost', message: 'The process that runs as the owner could not do it.' })) }
-  }
-
-  /** `null`: the worker was lost. */
-  async #askOne(job: JobRecord, order: 'files.publish' | 'files.remove' | 'files.probe', files: readonly FileRecord[]): Promise<Outcomes | null> {
-    try {
-      const worker = await this.#options.workers.workerOf(job.owner.id)
-      const release = worker.hold()
-      try {
-        const outcomes: Outcomes = await worker.request(order, { files: files.map((file) => localFileOf(job, file)) })
-        const { failures, copies = failures } = outcomes
-        if (failures.length !== files.length || copies.length !== files.length) worker.end('it answered about other files than those it was asked for')
-        else return outcomes
-      } finally {
-        release()
-      }
-    } catch (error) {
-      this.#options.log.warn({ err: error, jobId: job.id, order }, 'a worker could not do what was asked')
-    }
-    return null
-  }
-
   async #remove(jobId: string): Promise<void> {
     await this.#options.stopTransfers(jobId)
     const job = this.#options.queue.get(jobId)
     if (!job || !hasEnded(job.state) || !job.cleaning) return
     const files = job.files.filter(({ progress }) => !progress.published)
-    const { failures } = await this.#ask(job, 'files.remove', files)
+    const { failures } = await this.#options.ownerFiles.ask(job, 'files.remove', files)
     const left = files.filter((_, at) => failures[at] !== null)
     if (left.length > 0) this.#options.log.warn({ jobId, files: left.length }, 'partial files of an ended job could not be removed')
     // What is not ours is nobody's to remove; anything else may pass.
@@ -229,15 +231,4 @@ function refuseUnlessDue(job: JobRecord): void {
 
 function errorOf({ code, message, index }: Publication['failed'][number]): JobError {
   return { context: failureContexts[code], code, message, fileIndex: index, httpStatus: null, at: now(), fatal: true, retryAt: null }
-}
-
-export function localFileOf(job: JobRecord, file: FileRecord): LocalFile {
-  const { resumePoint } = file.progress
-  return {
-    localName: file.localName,
-    temporaryName: temporaryName(job.id, file.index),
-    former: formerOwnersOf(job, file),
-    onConflict: job.options.onConflict,
-    resumePoint: resumePoint && copyOf(resumePoint),
-  }
 }

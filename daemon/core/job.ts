@@ -92,6 +92,8 @@ export interface JobRecord {
   readonly started: boolean
   /** The job ended, but its partial files are not all removed yet. */
   readonly cleaning: boolean
+  /** Somebody completes the job: its files may have their local names already, whatever the rest of the record says. */
+  readonly publishing?: true | undefined
 }
 
 export interface NewJob {
