@@ -118,8 +118,10 @@ export function decodeProgress(text: string): FileProgress {
 export function assemble(head: Head, filesText: string, progress: ReadonlyMap<number, FileProgress>): JobRecord {
   const { files } = decode<{ files: readonly Named[] }>(filesText)
   // Named one by one, since a start does this for every file there is and a spread takes several times as long.
-  return { ...head, files: files.map(({ remoteName, home, localName, ranges, checksum }, index) => (
-    { index, remoteName, home, localName, ranges, checksum, progress: progress.get(index) ?? untouched })) }
+  return { ...head, files: files.map(({ remoteName, home, localName, ranges, checksum }, index) => {
+    const file = { index, remoteName, localName, ranges, checksum, progress: progress.get(index) ?? untouched }
+    return home === undefined ? file : { ...file, home }
+  }) }
 }
 
 function encodeHead(job: JobRecord): string {
