@@ -170,8 +170,9 @@ async function sendBody(script: Script, body: Buffer, framing: string, socket: S
 
 /** Without a word: over TLS, without its goodbye (close_notify). */
 function reset(socket: Socket): void {
-  if ('encrypted' in socket) socket.destroy()
-  else socket.resetAndDestroy()
+  // Node's own `resetAndDestroy` ends the connection in order first, and the other side may see that before the reset.
+  if (!('encrypted' in socket)) Object.assign(socket, { resetAndClosing: true })
+  socket.destroy()
 }
 
 function drained(socket: Socket): Promise<void> {
