@@ -28,6 +28,7 @@ export const failureContexts = {
   'http-error': 'remote-file',
   'invalid-remote-name': 'remote-file',
   'invalid-server-response': 'remote-file',
+  'unsupported-protocol': 'remote-file',
   'insufficient-range-support': 'remote-file',
   'invalid-range': 'remote-file',
   'too-many-redirects': 'remote-file',

@@ -25,6 +25,7 @@ export const classOfFailure = {
   'http-error': 'by-status',
   'invalid-remote-name': 'fatal',
   'invalid-server-response': 'transient',
+  'unsupported-protocol': 'fatal',
   'insufficient-range-support': 'fatal',
   'invalid-range': 'fatal',
   'too-many-redirects': 'fatal',

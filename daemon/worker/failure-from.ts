@@ -60,6 +60,10 @@ const transportCodes: Readonly<Record<string, readonly [FailureCode, string]>> =
   UND_ERR_BODY_TIMEOUT: ['connection-timeout', 'The server stopped sending'],
   UND_ERR_HEADERS_OVERFLOW: ['invalid-server-response', 'The head of the answer is too large'],
   UND_ERR_INVALID_ARG: ['invalid-remote-name', 'The request cannot be made'],
+  // An answer that was going on, or its head.
+  HPE_INVALID_EOF_STATE: ['connection-closed', 'The connection was closed'],
+  // We offer HTTP/1.1 only (RFC 7301 §3.2).
+  ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL: ['unsupported-protocol', 'The server does not speak HTTP/1.1'],
   EPROTO: ['tls-failure', 'No secure connection could be made'],
 }
 
@@ -77,8 +81,9 @@ export function localFailure(thrown: unknown): Failure {
 export function transportFailure(thrown: unknown, host: string): Failure {
   const known = failureOf(thrown)
   if (known) return known
-  // The HTTP client's parser says only by its name that it could not go on.
-  const code = thrown instanceof Error && thrown.name === 'HTTPParserError' ? 'HPE' : codeOf(thrown)
+  // The HTTP client's parser may say only by its name that it could not go on.
+  const isOfParser = thrown instanceof Error && thrown.name === 'HTTPParserError' && codeOf(thrown) !== 'HPE_INVALID_EOF_STATE'
+  const code = isOfParser ? 'HPE' : codeOf(thrown)
   const [name, message] = transportCodes[code] ?? otherTransport(code)
   return failure(name, `${message} (${host}, ${code}).`)
 }

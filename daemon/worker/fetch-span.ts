@@ -73,7 +73,7 @@ async function askOnce(ask: Ask, target: Target, hops: number, connections: Conn
       return await askOver(connection, ask, target, hops, connections)
     } catch (error) {
       ask.cancellation.throwIfCancelled()
-      const wasDead = connection !== null && connection.answers > 0 && !connection.wire.hasAnswered
+      const wasDead = connection !== null && connection.answers > 0 && !connection.wire.head.hasAnswered
       if (!wasDead) raise(transportFailure(error, target.url.host))
     }
   }

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createSecureServer as createHttp2Server } from 'node:http2'
 import { createServer } from 'node:tls'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -66,7 +67,7 @@ test('a slow file over TLS that was cut arrives whole', { skip }, async () => {
     const body = randomBytes(20_000_000)
     origin.route('/file', ({ count }) => count === 0 ? { body, pace: { bytes: 20_000, everyMs: 4 }, cutAfter: 1_000_000, cut: 'reset' } : { body })
     const file = localFile()
-    const first = await worker.transfer(orderFor(origin.url('/file'), file))
+    const first = await worker.transfer(orderFor(origin.url('/file'), file, { connections: 1 }))
     assert.equal(first.name, 'transfer.failed')
     const { resumePoint } = first.params as Extract<Reported, { name: 'transfer.failed' }>['params']
     assert.equal(codeOf(await worker.transfer(orderFor(origin.url('/file'), { ...file, resumePoint }))), 'transfer.done')
@@ -111,6 +112,16 @@ test('a body without length is over when TLS is closed in order, in either versi
       await origin.close()
     }
   }
+})
+
+test('a server that speaks HTTP/2 only is no use, now and later', { skip }, async () => {
+  assert.ok(named)
+  const server = createHttp2Server(named)
+  server.on('sessionError', () => {})
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  assert.equal(codeOf(await worker.transfer(orderFor(`https://127.0.0.1:${port}/`, localFile()))), 'unsupported-protocol')
+  await new Promise((resolve) => server.close(resolve))
 })
 
 test('a certificate that does not hold ends the attempt before anything is asked', { skip }, async () => {

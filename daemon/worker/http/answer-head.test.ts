@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { headLength, hideContinue, hideLength, isInterim } from './answer-head.ts'
+import { headLength, hideContinue, hideLength, isHttp2, isInterim, tidyHead } from './answer-head.ts'
 
 const plain = 'HTTP/1.1 200 OK\r\nServer: x\r\nContent-Length: 0123\r\n\r\n'
 
@@ -47,4 +47,30 @@ test('a head about which there can be two opinions is left alone', () => {
     assert.equal(hideLength(head), null, JSON.stringify(text))
     assert.equal(head.toString(), text)
   }
+})
+
+test('lines that end or are folded as of old, and a length told several times, are written anew', () => {
+  const heads: readonly (readonly [head: string, tidy: string])[] = [
+    [plain, plain],
+    ['HTTP/1.1 200 OK\nA: b\n\n', 'HTTP/1.1 200 OK\r\nA: b\r\n\r\n'],
+    ['HTTP/1.1 200 OK\r\nA: b\nC: d\n\r\n', 'HTTP/1.1 200 OK\r\nA: b\r\nC: d\r\n\r\n'],
+    ['HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\t  d \r\nE: f\r\n\r\n', 'HTTP/1.1 200 OK\r\nA: b c d\r\nE: f\r\n\r\n'],
+    ['HTTP/1.1 200 OK\r\nContent-Length:\r\n 5\r\n\r\n', 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n'],
+    ['HTTP/1.1 200 OK\r\nContent-Length: 5, 5\r\n\r\n', 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n'],
+    ['HTTP/1.1 200 OK\r\nContent-Length: 5\r\nA: b\r\ncontent-length: 5,5\r\n\r\n', 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\nA: b\r\n\r\n'],
+  ]
+  for (const [head, tidy] of heads) assert.equal(tidyHead(Buffer.from(head)).toString(), tidy)
+})
+
+test('what contradicts itself, and a fold of nothing, stay as they are', () => {
+  for (const lines of ['Content-Length: 5, 6', 'Content-Length: 5\r\nContent-Length: 6', 'Content-Length: 5,', 'Content-Length: +5, +5', ' A: b']) {
+    const head = `HTTP/1.1 200 OK\r\n${lines}\r\n\r\n`
+    assert.equal(tidyHead(Buffer.from(head)).toString(), head)
+  }
+})
+
+test('HTTP/2 is known by the frame of settings that it begins with', () => {
+  assert.equal(isHttp2(Buffer.from('000012040000000000000300000064', 'hex')), true)
+  assert.equal(isHttp2(Buffer.from('000000040100000000', 'hex')), true)
+  for (const text of [plain, '', 'nonsense and more of it']) assert.equal(isHttp2(Buffer.from(text)), false)
 })

@@ -54,6 +54,7 @@ class Answer implements Tap {
   #plan: BodyPlan | null = null
   #received = 0
   #keepsAlive = false
+  #isChunked = false
   #isOver = false
   #lastPiece: Buffer | null = null
 
@@ -88,11 +89,12 @@ class Answer implements Tap {
   filled(count: number): void {
     this.#guard(() => {
       this.#exchange.onBytes()
-      const expected = this.#plan?.length ?? 0
-      if (this.#received + count > expected) raise(failure('invalid-server-response', 'The server sent more than it had announced.'))
-      this.#received += count
-      this.#plan?.sink?.filled(count)
-      if (this.#received === expected) this.#finish(this.#keepsAlive)
+      const missing = (this.#plan?.length ?? 0) - this.#received
+      const ours = Math.min(count, missing)
+      this.#received += ours
+      this.#plan?.sink?.filled(ours)
+      // What follows a whole body belongs to nothing: the body is good, the connection is not.
+      if (ours === missing) this.#finish(this.#keepsAlive && ours === count)
       else this.#holdIfBehind()
     })
   }
@@ -115,8 +117,9 @@ class Answer implements Tap {
 
   take(bytes: Buffer): void {
     this.#guard(() => {
-      this.#piece(bytes)
-      if (this.#received === this.#plan?.length) this.#finish(this.#keepsAlive)
+      const missing = (this.#plan?.length ?? 0) - this.#received
+      this.#piece(bytes.subarray(0, missing))
+      if (bytes.length >= missing) this.#finish(this.#keepsAlive && bytes.length === missing)
     })
   }
 
@@ -128,10 +131,11 @@ class Answer implements Tap {
     const { connection: { wire }, onHead, onBytes } = this.#exchange
     if (status < 200) return
     onBytes()
-    const { plainLength } = wire
+    const { plainLength, version } = wire.head
     const headers = plainLength === null ? answered : { ...answered, 'content-length': String(plainLength) }
-    this.#plan = onHead({ status, headers, version: wire.version })
-    this.#keepsAlive = wire.version === '1.1' && !/\bclose\b/i.test(String(headers['connection'] ?? ''))
+    this.#plan = onHead({ status, headers, version })
+    this.#keepsAlive = version === '1.1' && !/\bclose\b/i.test(String(headers['connection'] ?? ''))
+    this.#isChunked = headers['transfer-encoding'] !== undefined
     const { sink, length } = this.#plan
     if (sink === null && (length === null || length > worthReading)) return this.#finish(false)
     if (plainLength !== null) wire.tapBody(this)
@@ -160,8 +164,7 @@ class Answer implements Tap {
     if (wire.brokenBy) return this.#broke(wire.brokenBy)
     const { length = null } = this.#plan ?? {}
     if (length !== null && this.#received < length) raise(failure('connection-closed', 'The answer ended before the end of the file.'))
-    if (length !== null && this.#hasExcess()) raise(failure('invalid-server-response', 'The server sent more than it had announced.'))
-    this.#finish(this.#keepsAlive)
+    this.#finish(this.#keepsAlive && !this.#hasExcess())
   }
 
   #broke(error: Error): void {
@@ -169,15 +172,16 @@ class Answer implements Tap {
     // The client calls any broken answer with a length a contradiction; one that only ends early was cut.
     const isCut = codeOf(error) === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH' && this.#plan?.length != null && this.#received < this.#plan.length
     if (isCut) raise(failure('connection-closed', 'The answer ended before the end of the file.'))
+    if (this.#exchange.connection.wire.head.isHttp2) raise(failure('unsupported-protocol', 'The server speaks HTTP/2 only.'))
     // Where the connection broke, the client only names what it made of that.
     throw this.#exchange.connection.wire.brokenBy ?? error
   }
 
-  /** Did bytes come along with the last piece that belong to no answer? */
+  /** Did bytes come along with the last piece that belong to no answer? After chunks the client finds that out itself. */
   #hasExcess(): boolean {
     const fed = this.#exchange.connection.wire.lastFed
     const last = this.#lastPiece
-    if (!fed || !last || fed.buffer !== last.buffer) return false
+    if (this.#isChunked || !fed || !last || fed.buffer !== last.buffer) return false
     return last.byteOffset + last.length < fed.byteOffset + fed.length
   }
 

@@ -118,7 +118,11 @@ const failing: [string, Asked, number, Headers, FailureCode, Partial<AnswerHead>
   ['the whole file for a range', range, 200, { 'content-length': '100' }, 'insufficient-range-support'],
   ['416 for a range', range, 416, {}, 'invalid-range'],
   ['a range that ends early because the file does', range, 206, { 'content-range': 'bytes 10-14/15', 'content-length': '5' }, 'invalid-range'],
-  ['another range than the one asked for', range, 206, { 'content-range': 'bytes 11-20/100', 'content-length': '10' }, 'invalid-server-response'],
+  ['another range than the one asked for', range, 206, { 'content-range': 'bytes 11-20/100', 'content-length': '10' }, 'insufficient-range-support'],
+  ['a part of the range', range, 206, { 'content-range': 'bytes 10-15/100', 'content-length': '6' }, 'insufficient-range-support'],
+  ['a part without saying which for a range', range, 206, { 'content-length': '10' }, 'insufficient-range-support'],
+  ['several parts for a range', range, 206, { 'content-type': 'multipart/byteranges; boundary=x', 'content-length': '10' }, 'insufficient-range-support'],
+  ['a range whose length is another', range, 206, { 'content-range': 'bytes 10-19/100', 'content-length': '9' }, 'invalid-server-response'],
 ]
 for (const [what, asked, status, headers, code, more] of failing) {
   test(`${what} fails with ${code}`, () => {

@@ -49,7 +49,7 @@ const redirects: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
 
 export function judgeResponse(asked: Asked, head: AnswerHead, now: number): Judgement {
   const { status, headers } = head
-  if (head.version === null) return invalid('The server speaks another version of HTTP than it was asked in.')
+  if (head.version === null) return failed(failure('unsupported-protocol', 'The server speaks another version of HTTP than it was asked in.'))
   if (redirects.has(status)) {
     const location = headerValue(headers, 'location')
     if (location.kind === 'one' && location.value.length <= 8192) return { kind: 'redirect', status, location: location.value, setCookie: [headers['set-cookie'] ?? []].flat() }
@@ -161,21 +161,22 @@ function judgePart(asked: Asked, head: AnswerHead, framing: Framing): Judgement 
   if (fault.kind === 'changed') return { kind: 'start-over', why: fault.why }
   if (fault.kind === 'none') return body(head, framing, { from: asked.from, length: fault.length, bytesTotal: fault.bytesTotal })
   if (!asked.rangesOnly) return { kind: 'start-over', why: fault.why }
-  return fault.kind === 'beyond-end'
-    ? failed(failure('invalid-range', 'A range lies beyond the end of the remote file.', { httpStatus: head.status }))
-    : invalid(fault.why)
+  const { status: httpStatus } = head
+  if (fault.kind === 'beyond-end') return failed(failure('invalid-range', 'A range lies beyond the end of the remote file.', { httpStatus }))
+  // Who answers one range with another will do so again (BITS, BG_E_INSUFFICIENT_RANGE_SUPPORT).
+  return fault.kind === 'other-range' ? failed(failure('insufficient-range-support', fault.why, { httpStatus })) : invalid(fault.why)
 }
 
 type PartFault =
   | { readonly kind: 'none'; readonly length: number; readonly bytesTotal: number | null }
-  | { readonly kind: 'changed' | 'contradiction' | 'beyond-end'; readonly why: string }
+  | { readonly kind: 'changed' | 'contradiction' | 'other-range' | 'beyond-end'; readonly why: string }
 
 function partFault(asked: Asked, head: AnswerHead, framing: Framing): PartFault {
   const type = headerValue(head.headers, 'content-type')
-  if (type.kind === 'one' && /^multipart\/byteranges/i.test(type.value)) return contradiction('The server sent several parts where one was asked for.')
+  if (type.kind === 'one' && /^multipart\/byteranges/i.test(type.value)) return otherRange('The server sent several parts where one was asked for.')
   const header = headerValue(head.headers, 'content-range')
   const range = header.kind === 'one' ? parseContentRange(header.value) : null
-  if (range === null) return contradiction('The server sent a part without saying which.')
+  if (range === null) return otherRange('The server sent a part without saying which.')
   const { known } = asked
   if (known) {
     const version = versionOf(head.headers)
@@ -187,11 +188,11 @@ function partFault(asked: Asked, head: AnswerHead, framing: Framing): PartFault 
   }
   const bytesTotal = range.total ?? known?.bytesTotal ?? null
   const to = asked.to ?? bytesTotal
-  if (range.from !== asked.from) return contradiction('The server sent another part than the one asked for.')
+  if (range.from !== asked.from) return otherRange('The server sent another part than the one asked for.')
   if (to === null) return contradiction('The server did not say how large the file is.')
   if (range.to !== to) {
     const isBeyond = bytesTotal !== null && bytesTotal < to && range.to === bytesTotal
-    return isBeyond ? { kind: 'beyond-end', why: 'the range lies beyond the end' } : contradiction('The server sent another part than the one asked for.')
+    return isBeyond ? { kind: 'beyond-end', why: 'the range lies beyond the end' } : otherRange('The server sent another part than the one asked for.')
   }
   const length = range.to - range.from
   if (framing.kind === 'length' && framing.length !== length) return contradiction('The length of the answer contradicts its range.')
@@ -207,6 +208,10 @@ function body(head: AnswerHead, framing: Framing, place: { from: number; length:
 function refused(head: AnswerHead, now: number): Judgement {
   const message = `The server answered with status ${head.status}.`
   return failed(failure('http-error', message, { httpStatus: head.status, retryAfterMs: retryAfterMs(head.headers, now) }))
+}
+
+function otherRange(why: string): PartFault {
+  return { kind: 'other-range', why }
 }
 
 function contradiction(why: string): PartFault {

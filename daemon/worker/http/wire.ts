@@ -6,9 +6,9 @@
 import { connect as connectPlain, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { connect as connectSecure } from 'node:tls'
-import { headLength, hideContinue, hideLength, isInterim } from './answer-head.ts'
 import type { Cancellation } from '../cancellation.ts'
 import { Facade } from './facade.ts'
+import { HeadReader } from './head-reader.ts'
 import { ReadPace } from './read-pace.ts'
 import { closedInOrder, descriptorOf, secureOptions, type Endpoint, type OnRead } from './socket-options.ts'
 import type { Tap } from './tap.ts'
@@ -30,12 +30,7 @@ export class Wire {
   #held: Promise<void> | null = null
   #isOver = false
   #brokenBy: Error | null = null
-  #isHeadDue = false
-  /** The beginning of a head. */
-  #unfinished: Buffer | null = null
-  #plainLength: number | null = null
-  #version: '1.0' | '1.1' | null = null
-  #hasAnswered = false
+  readonly #heads = new HeadReader()
   /** The last bytes that the facade was given; their end shows whether more came than belonged to an answer. */
   lastFed: Buffer | null = null
   onIdleEnd: (() => void) | null = null
@@ -88,19 +83,9 @@ export class Wire {
     return this.#brokenBy
   }
 
-  /** Which HTTP the last answer began with. */
-  get version(): '1.0' | '1.1' | null {
-    return this.#version
-  }
-
-  /** Has the server said anything since an answer was expected? */
-  get hasAnswered(): boolean {
-    return this.#hasAnswered
-  }
-
-  /** The client was told that there is no body, and there is one of so many bytes, which waits to be tapped. */
-  get plainLength(): number | null {
-    return this.#plainLength
+  /** What the head of the last answer said about it. */
+  get head(): Pick<HeadReader, 'version' | 'isHttp2' | 'hasAnswered' | 'plainLength'> {
+    return this.#heads
   }
 
   /** A new duplex for the HTTP client; the one before must be gone. */
@@ -116,9 +101,8 @@ export class Wire {
 
   /** A new request is about to be made on the facade. */
   expectAnswer(): void {
-    this.#isHeadDue = true
-    this.#hasAnswered = false
-    this.#plainLength = this.#version = this.#unfinished = this.lastFed = null
+    this.#heads.expect()
+    this.lastFed = null
   }
 
   /** Takes the plain body whose head the client is just looking at. */
@@ -164,7 +148,7 @@ export class Wire {
       return this.#rest(count + drained, isFull && drained === 0)
     }
     const bytes = Buffer.from(buffer.buffer, buffer.byteOffset, count)
-    const left = this.#isHeadDue ? this.#takeHeads(bytes) : bytes
+    const left = this.#heads.isDue ? this.#takeHeads(bytes) : bytes
     if (left.length === 0) return true
     if (this.#tap) {
       this.#tap.take(left)
@@ -175,25 +159,8 @@ export class Wire {
 
   /** Hands on what is whole of heads, and gives what follows the last one. */
   #takeHeads(bytes: Buffer): Buffer {
-    this.#hasAnswered = true
-    let left = this.#unfinished ? Buffer.concat([this.#unfinished, bytes]) : bytes
-    this.#unfinished = null
-    while (this.#isHeadDue && left.length > 0) {
-      const length = headLength(left)
-      if (length === null) {
-        this.#unfinished = Buffer.from(left)
-        return Buffer.alloc(0)
-      }
-      const head = Buffer.from(left.subarray(0, length))
-      left = left.subarray(length)
-      if (isInterim(head)) hideContinue(head)
-      else {
-        this.#isHeadDue = false
-        this.#version = versionOf(head)
-        this.#plainLength = hideLength(head)
-      }
-      if (!this.#feed(head)) break
-    }
+    const { heads, left } = this.#heads.take(bytes)
+    for (const head of heads) if (!this.#feed(head)) break
     return left
   }
 
@@ -210,7 +177,7 @@ export class Wire {
 
   /** Leaves the socket alone for as long as its pace says; `false` stops the reading. */
   #rest(count: number, isFull: boolean): boolean {
-    if (!this.#pace || !this.#tap || (this.#plainLength ?? 0) < pacedBytes) return true
+    if (!this.#pace || !this.#tap || (this.#heads.plainLength ?? 0) < pacedBytes) return true
     const waitMs = this.#pace.after(count, performance.now(), isFull)
     if (waitMs === 0) return true
     setTimeout(() => this.#socket.resume(), waitMs)
@@ -229,7 +196,8 @@ export class Wire {
     if (this.#isOver) return
     this.#isOver = true
     this.#brokenBy = error
-    if (this.#unfinished) this.#feed(this.#unfinished)
+    const unfinished = this.#heads.end()
+    if (unfinished) this.#feed(unfinished)
     if (this.#tap) this.#tap.ended(error)
     else if (error) this.#facade?.destroy(error)
     else this.#facade?.finish()
@@ -239,9 +207,4 @@ export class Wire {
 
 function closed(): Error {
   return Object.assign(new Error('closed'), { code: 'ECONNRESET' })
-}
-
-function versionOf(head: Buffer): '1.0' | '1.1' | null {
-  const begin = head.toString('latin1', 0, 8)
-  return begin === 'HTTP/1.1' ? '1.1' : begin === 'HTTP/1.0' ? '1.0' : null
 }
