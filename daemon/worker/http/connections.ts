@@ -4,6 +4,7 @@ import type { Client } from 'undici'
 import { createSecureContext, rootCertificates, type SecureContext } from 'node:tls'
 import { setFlagsFromString } from 'node:v8'
 import type { Cancellation } from '../cancellation.ts'
+import { addressesOf, firstToConnect } from './addresses.ts'
 import { Wire } from './wire.ts'
 
 /** As many as all foreground slots have files at once by default. */
@@ -104,7 +105,11 @@ export class Connections {
       if (this.#sessions.size > rememberedSessions) this.#sessions.delete(this.#sessions.keys().next().value ?? '')
     }
     const createClient = await this.#loadClient()
-    const wire = await Wire.open({ secure, host, port, trust: secure ? this.#trusted() : null }, this.#sessions.get(origin) ?? null, remember, cancellation)
+    const trust = secure ? this.#trusted() : null
+    const wire = await firstToConnect({
+      addresses: await addressesOf(host, cancellation), cancellation,
+      attempt: (address, own) => Wire.open({ secure, host, address, port, trust }, this.#sessions.get(origin) ?? null, remember, own),
+    })
     return new Connection(origin, wire, createClient)
   }
 

@@ -6,6 +6,8 @@ import type { ConnectionOptions, SecureContext } from 'node:tls'
 export interface Endpoint {
   readonly secure: boolean
   readonly host: string
+  /** One of the host's. */
+  readonly address: string
   readonly port: number
   /** Certificates beyond those of the system; `null`: none. */
   readonly trust: SecureContext | null
@@ -16,9 +18,9 @@ export interface OnRead {
   readonly callback: (count: number, bytes: Uint8Array) => boolean
 }
 
-export function secureOptions({ host, port, trust }: Endpoint, session: Buffer | null, onread: OnRead): ConnectionOptions & { onread: OnRead } {
+export function secureOptions({ host, address, port, trust }: Endpoint, session: Buffer | null, onread: OnRead): ConnectionOptions & { onread: OnRead } {
   return {
-    host,
+    host: address,
     port,
     onread,
     ALPNProtocols: ['http/1.1'],

@@ -42,10 +42,10 @@ export class Wire {
 
   /** Connects unless it is cancelled; rejects with what the system or TLS says, or why it was cancelled. */
   static open(endpoint: Endpoint, session: Buffer | null, onSession: (session: Buffer) => void, cancellation: Cancellation): Promise<Wire> {
-    const { host, port, secure } = endpoint
+    const { address, port, secure } = endpoint
     return new Promise((resolve, reject) => {
       const wire = new Wire((onread) => {
-        if (!secure) return connectPlain({ host, port, onread, noDelay: true })
+        if (!secure) return connectPlain({ host: address, port, onread, noDelay: true })
         return connectSecure(secureOptions(endpoint, session, onread))
       }, secure)
       const socket = wire.#socket
