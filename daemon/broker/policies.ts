@@ -55,8 +55,12 @@ export class Policies {
 
   /** The caller as the policy has him: bound by limits or not. */
   boundCaller(caller: Caller): Caller {
-    const exempt = this.#of(caller)?.table.exempt
-    return exempt === undefined ? caller : { ...caller, isExempt: exempt }
+    const policy = this.#of(caller)
+    const exempt = policy?.table.exempt
+    if (!policy || exempt === undefined) return caller
+    // A grant is for the group that the connection has, not for one that only the account has.
+    const isGranted = policy.groupId === null || (caller.connectionGroupIds ?? []).includes(policy.groupId)
+    return exempt && !isGranted ? caller : { ...caller, isExempt: exempt }
   }
 
   limitsOf(caller: Caller): Limits {

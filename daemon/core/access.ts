@@ -10,8 +10,13 @@ export interface Caller {
   readonly role: 'user' | 'admin'
   /** Bound by no limit: an admin, or a service (a system account). */
   readonly isExempt: boolean
-  /** All groups, the primary one first, and the home folder; for policies. */
+  /**
+   * For restrictions: the groups of the connection and those of the account, since a process can drop a group (newgidmap(1))
+   * and with it what binds that group. The home folder is for policies too.
+   */
   readonly groupIds?: readonly number[]
+  /** For grants: the groups that the kernel says the connection has, and no others. */
+  readonly connectionGroupIds?: readonly number[]
   readonly home?: string
 }
 

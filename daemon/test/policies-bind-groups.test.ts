@@ -118,3 +118,13 @@ test('a wrong policy is named with its line', { skip: onlyRoot }, async () => {
   assert.match(said, /config\.toml:6: policy\.1\.localFolders\.0: must be an absolute folder/)
   assert.match(said, /config\.toml:7: policy\.1\.what: is not known/)
 })
+
+test('a user who drops his group is bound by its policy all the same, and has none of its grants', { skip: onlyRoot }, async (t) => {
+  await daemon.configure(policyFor(2))
+  const dropped = callAs(daemon.socket, { ...ann, groups: [] })
+  t.after(() => dropped.close())
+  const files = [{ remoteName: other.url('/file'), localName: join(allowed, 'dropped') }]
+  await assert.rejects(dropped.call('job.create', { displayName: 'dropped', files }), refusedBy('remoteNames'))
+  await daemon.configure('[[policy]]\ngroup = "games"\nexempt = true\n')
+  assert.deepEqual([(await dropped.call('policy.get', {})).exempt, (await hers.call('policy.get', {})).exempt], [false, true])
+})

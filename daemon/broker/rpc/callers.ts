@@ -2,7 +2,7 @@
 import { Refusal } from '../../../protocol/refusals.ts'
 import type { Caller } from '../../core/access.ts'
 import { systemUidMaximum } from '../workers/account-files.ts'
-import { accountOf, memberOf } from '../workers/account.ts'
+import { accountOf, groupIdsOf, memberOf } from '../workers/account.ts'
 import type { Identity } from './peer-identity.ts'
 
 export interface CallersOptions {
@@ -24,9 +24,11 @@ export async function callerOf(identity: Identity, options: CallersOptions): Pro
   return { ...await personOf(identity), role: isAdmin ? 'admin' : 'user', isExempt: isAdmin || isService(uid) }
 }
 
-async function personOf({ uid, id, gid, groups }: Identity): Promise<Pick<Caller, 'id' | 'name' | 'groupIds' | 'home'>> {
+async function personOf({ uid, id, gid, groups }: Identity): Promise<Pick<Caller, 'id' | 'name' | 'groupIds' | 'connectionGroupIds' | 'home'>> {
   const account = await accountOf(uid)
-  return { id, name: account?.name ?? id, groupIds: [gid, ...groups], home: account?.home ?? '/' }
+  const connectionGroupIds = [gid, ...groups]
+  const groupIds = [...new Set([...connectionGroupIds, ...await groupIdsOf(uid)])]
+  return { id, name: account?.name ?? id, groupIds, connectionGroupIds, home: account?.home ?? '/' }
 }
 
 function isService(uid: number): boolean {

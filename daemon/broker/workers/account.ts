@@ -9,6 +9,7 @@ import { libc } from '../../libc.ts'
 const rememberedMs = 60_000
 const rememberedAtMost = 4096
 const accounts = new Map<number, { readonly account: Account; readonly until: number }>()
+const groupsOfAccounts = new Map<number, { readonly gids: readonly number[]; readonly until: number }>()
 const groupIds = new Map<string, { readonly gid: number; readonly until: number }>()
 
 /** `null`: there is no such user. Throws when the databases could not be asked, which is not the same. */
@@ -32,9 +33,14 @@ export async function groupIdOf(name: string): Promise<number | null> {
 
 /** All groups of a user, the primary one first; none for one who has no account (any more). */
 export async function groupIdsOf(uid: number): Promise<readonly number[]> {
+  const known = groupsOfAccounts.get(uid)
+  if (known && known.until > performance.now()) return known.gids
   const account = await accountOf(uid)
   if (!account) return []
-  return isSystemReachable() ? await groupIdsFromSystem(account) : [account.gid]
+  const gids = isSystemReachable() ? await groupIdsFromSystem(account) : [account.gid]
+  groupsOfAccounts.delete(uid)
+  remember(groupsOfAccounts, uid, { gids, until: performance.now() + rememberedMs })
+  return gids
 }
 
 /** Is one of these groups among those named? A name that no group has is passed over. */
