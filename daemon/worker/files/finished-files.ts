@@ -83,12 +83,12 @@ function publishFile({ folder, name }: Place, file: LocalFile): number {
     const isWhole = stats.size === file.resumePoint?.bytesTotal
     const isThis = (other: Stats): boolean => other.ino === stats.ino && other.dev === stats.dev
     const linked = stats.nlink === 2 && onConflict !== 'replace' ? copyOf(folder, name, onConflict, isThis) : null
-    const isOurs = isWhole && isSameOpen(inode, stats, fd, isWhole) && isOwn(stats, true) && (stats.nlink === 1 || linked !== null)
+    const isOurs = isWhole && isSameOpen(inode, stats, fd, isWhole) && isOwn(stats, inode) && (stats.nlink === 1 || linked !== null)
     if (!isOurs) raise(failure('local-file-changed', 'The temporary file is not the one that was downloaded.'))
     if (onConflict !== 'rename' && linked === null) refuseImpossible(folder, name)
-    fchmodSync(fd, publishedMode)
+    asFarAsItGoes('mode', () => fchmodSync(fd, publishedMode))
     const modifiedAt = file.resumePoint?.modifiedAt ?? null
-    if (modifiedAt !== null) futimesSync(fd, Date.now() / 1000, modifiedAt / 1000)
+    if (modifiedAt !== null) asFarAsItGoes('time', () => futimesSync(fd, Date.now() / 1000, modifiedAt / 1000))
     const copy = linked ?? takeName(folder, temporaryName, name, onConflict)
     // Only its second name is left to take away: the process ended between the two steps.
     if (linked !== null) unlinkSync(folder.child(temporaryName))
@@ -99,6 +99,20 @@ function publishFile({ folder, name }: Place, file: LocalFile): number {
     closeSync(fd)
   }
 }
+
+/** Some file systems know no modes or let nobody set times (vfat, CIFS, drvfs): that is no reason to withhold the file. */
+function asFarAsItGoes(what: 'mode' | 'time', act: () => void): void {
+  try {
+    act()
+  } catch (error) {
+    const code = codeOf(error) ?? ''
+    if (!['EPERM', 'EACCES', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EINVAL'].includes(code)) throw error
+    if (!said.has(what + code)) console.warn(`the ${what} of published files cannot be set on a file system here (${code}); they are published without it`)
+    said.add(what + code)
+  }
+}
+
+const said = new Set<string>()
 
 function takeName(folder: Folder, temporaryName: string, name: string, onConflict: LocalFile['onConflict']): number {
   const from = folder.child(temporaryName)
@@ -127,7 +141,8 @@ function removeFile({ folder }: Place, file: LocalFile): void {
   const path = folder.child(file.temporaryName)
   const stats = statsIfThere(path)
   if (stats === null) return
-  if (!isOwn(stats, isSame(file.resumePoint?.inode ?? '', stats))) {
+  const inode = file.resumePoint?.inode ?? ''
+  if (!isOwn(stats, isSame(inode, stats) ? inode : null)) {
     raise(failure('not-a-regular-file', 'In place of the temporary file there is something that is not ours.'))
   }
   unlinkSync(path)

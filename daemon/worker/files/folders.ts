@@ -94,7 +94,7 @@ export class Folder {
     const stats = fstatSync(this.fd)
     this.dev = stats.dev
     this.ino = stats.ino
-    this.identity = identityOf(stats)
+    this.identity = identityOf({ ino: stats.ino, birthtimeMs: stats.birthtimeMs })
   }
 
   child(name: string): string {

@@ -6,6 +6,9 @@ import { typeOf } from './open-file.ts'
 
 export type Numbered = Pick<Stats, 'ino' | 'birthtimeMs'>
 
+/** Whose this process is; that never changes once it has begun. */
+const ownUid = process.geteuid?.()
+
 /** FAT and exFAT have no numbers on the disk: the kernel invents them at each mount. Many FUSE servers do too. statfs(2). */
 const invented: ReadonlySet<number> = new Set([0x4d44, 0x2011bab0, 0x65735546])
 
@@ -15,8 +18,14 @@ const invented: ReadonlySet<number> = new Set([0x4d44, 0x2011bab0, 0x65735546])
  */
 const hasBirths = process.platform === 'linux' && statSync('/proc/self', { throwIfNoEntry: false })?.birthtimeMs === 0
 
-export function identityOf({ ino, birthtimeMs }: Numbered): string {
-  return `${ino}@${birthOf(birthtimeMs)}`
+/** `uid`: where the file system shows another owner than the one who made the file (drvfs, CIFS, NFS with all_squash), it is kept too. */
+export function identityOf({ ino, birthtimeMs, uid = ownUid }: Numbered & { readonly uid?: number | undefined }): string {
+  return `${ino}@${birthOf(birthtimeMs)}${uid === ownUid ? '' : `u${uid}`}`
+}
+
+/** Whom the file system showed as the owner when the file was made; `null`: the user of this process. */
+export function shownOwnerOf(identity: string): number | null {
+  return parsed(identity).uid
 }
 
 /** Is `stats` what was called `identity`? */
@@ -42,9 +51,9 @@ export function isUnique(identity: string): boolean {
   return parsed(identity).birth !== 0
 }
 
-function parsed(identity: string): { readonly ino: string; readonly birth: number } {
-  const [, ino = '', birth = '0'] = /^(?:\d+:)?(\d+)(?:[@:]([\d.]+))?$/.exec(identity) ?? []
-  return { ino, birth: birthOf(Number(birth)) }
+function parsed(identity: string): { readonly ino: string; readonly birth: number; readonly uid: number | null } {
+  const [, ino = '', birth = '0', uid] = /^(?:\d+:)?(\d+)(?:[@:]([\d.]+))?(?:u(\d+))?$/.exec(identity) ?? []
+  return { ino, birth: birthOf(Number(birth)), uid: uid === undefined ? null : Number(uid) }
 }
 
 function contradicts(birth: number, stats: Numbered): boolean {

@@ -3,21 +3,25 @@ import { constants, lstatSync, openSync, type Stats } from 'node:fs'
 import { failure } from '../../../protocol/failures.ts'
 import { codeOf, raise } from '../failure-from.ts'
 import type { Folder } from './folders.ts'
+import { shownOwnerOf } from './identity.ts'
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDWR } = constants
 
 /** Whose this process is; that never changes once it has begun. */
 const ownUid = process.geteuid?.()
 
-/** A regular file of this user? `isKnown`: it is the very file that the resume point names, which root may have taken over. */
-export function isOwn(stats: Stats, isKnown: boolean): boolean {
-  const uid = ownUid ?? stats.uid
-  return stats.isFile() && (stats.uid === uid || (uid === 0 && isKnown))
+/**
+ * A regular file of this user? `known`: the identity that it has by the resume point, `null` where it is not that very file. Root may have
+ * taken it over, and some file systems show another owner than the one who made it; then it must be the one shown when it was made.
+ */
+export function isOwn(stats: Stats, known: string | null, uid: number = ownUid ?? stats.uid): boolean {
+  if (!stats.isFile()) return false
+  return stats.uid === uid || (known !== null && (uid === 0 || stats.uid === shownOwnerOf(known)))
 }
 
 /** A second name would lead our bytes into somebody's other file. */
-export function refuseForeign(stats: Stats, isKnown: boolean): void {
-  if (!isOwn(stats, isKnown) || stats.nlink !== 1) raise(failure('not-a-regular-file', 'In place of the temporary file there is something that is not ours.'))
+export function refuseForeign(stats: Stats, known: string | null): void {
+  if (!isOwn(stats, known) || stats.nlink !== 1) raise(failure('not-a-regular-file', 'In place of the temporary file there is something that is not ours.'))
 }
 
 /** Opens the file, or makes it. What was there is to be looked at (`refuseForeign`). Throws what the system says. */

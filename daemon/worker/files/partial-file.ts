@@ -55,7 +55,7 @@ export class PartialFile {
     try {
       const stats = fstatSync(fd)
       const isKnown = resumePoint !== null && isSameOpen(resumePoint.inode, stats, fd, false)
-      if (!isNew) refuseForeign(stats, isKnown)
+      if (!isNew) refuseForeign(stats, isKnown ? resumePoint.inode : null)
       const durable = new Coverage(isKnown ? resumePoint.durable : []).upTo(stats.size)
       const written = isKnown && !isNew ? trustedBytes(fd, stats, resumePoint, durable) : durable.copy()
       if (!isNew && written.bytes === 0) return PartialFile.#openAnew(folder, name, fd)
