@@ -42,6 +42,7 @@ export class Ending {
   readonly #publications = new Set<Promise<void>>()
   readonly #publishAgain: DueTimes
   readonly #finishAgain: DueTimes
+  readonly #finishing = new Map<string, Promise<{ job: JobRecord; partial: boolean }>>()
   #closed = false
   readonly #retries = new RemovalRetries()
 
@@ -63,7 +64,12 @@ export class Ending {
    * @throws Refusal `publish-failed` with `files`; the job is as it was, and those that were published say so.
    * @throws Refusal `storage-full`: before anything was done, or with a sentence of its own after it; then the job ends later.
    */
-  async complete(jobId: string): Promise<{ job: JobRecord; partial: boolean }> {
+  complete(jobId: string): Promise<{ job: JobRecord; partial: boolean }> {
+    // Who asks again after a crash gets the answer to what the start is ending.
+    return this.#finishing.get(jobId) ?? this.#complete(jobId)
+  }
+
+  async #complete(jobId: string): Promise<{ job: JobRecord; partial: boolean }> {
     const check = (job: JobRecord): void => void transition(job, { kind: 'published' }, now())
     return await this.atRest(jobId, async ({ publishing, files }) => {
       const isIntended = publishing === true || !files.some(({ progress }) => progress.done && !progress.published)
@@ -84,12 +90,16 @@ export class Ending {
 
   async #finish(jobId: string): Promise<void> {
     if (this.#closed) return
+    const completion = this.#complete(jobId)
+    this.#finishing.set(jobId, completion)
     try {
-      await this.complete(jobId)
+      await completion
     } catch (error) {
       if (!(error instanceof Refusal)) throw error
       // `storage-full` set the time for another try itself. Anything else is for the owner, who sees the job as it is.
       this.#options.log.warn({ jobId, kind: error.kind }, 'the completion of a job that was begun before could not be ended')
+    } finally {
+      this.#finishing.delete(jobId)
     }
   }
 
