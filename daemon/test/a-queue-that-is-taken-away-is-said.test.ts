@@ -39,6 +39,23 @@ for (const [what, harm] of whileStopped) {
   })
 }
 
+test('a write log that is cut to nothing beside older jobs is said, and said once', async (t) => {
+  const { daemon, client, queue } = await started(t)
+  const old = await create(client, 'in a table by the next start')
+  const again = await daemon.restart()
+  const lost = await create(again, 'in the write log')
+  await daemon.kill9()
+  for (const name of readdirSync(queue)) if (name.endsWith('.log')) truncateSync(join(queue, name), 0)
+  daemon.said = ''
+  await daemon.start()
+  const left = (await (await daemon.client()).call('job.list', {})).jobs.map(({ id }) => id)
+  assert.deepEqual([left.includes(old), left.includes(lost)], [true, false])
+  assert.match(daemon.said, /changes that were answered may be lost/)
+  daemon.said = ''
+  await daemon.restart()
+  assert.doesNotMatch(daemon.said, /may be lost/)
+})
+
 const whileRunning: readonly (readonly [what: string, harm: (daemon: Daemon, queue: string) => void])[] = [
   ['the state folder is removed', (daemon) => rmSync(daemon.state, { recursive: true })],
   ['the folder of the queue is removed', (_, queue) => rmSync(queue, { recursive: true })],

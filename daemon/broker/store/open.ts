@@ -9,7 +9,7 @@ import { unseal, seal } from './checked-value.ts'
 import { metaKey } from './keys.ts'
 import { emptied, isMarked, mark } from './place.ts'
 import { damageOfTables, dropDamagedBlocks } from './tables.ts'
-import { damageOfLogs } from './write-log.ts'
+import { damageOfLogs, hasOnlyEmptyLogs } from './write-log.ts'
 
 // In Node `Level` is classic-level's class; the package's own types leave its static side out.
 declare module 'level' {
@@ -47,10 +47,7 @@ export async function openDatabase(folder: string, log: Log): Promise<Database> 
   if (damage?.needsRepair) return await repair(folder, log, damage.what)
   if (damage) log.error({ folder, damage: damage.what, copy: await copyAside(folder) }, 'the queue is damaged: changes may be lost; it is copied aside')
   try {
-    const database = await open(folder)
-    await checkSchema(database, folder, log, await isMarked(folder) ? 'refuse an empty one' : 'may be new')
-    await mark(folder)
-    return database
+    return await openMarked(folder, log)
   } catch (error) {
     if (error instanceof StoreUnusable) throw error
     if (causeCode(error) === 'LEVEL_LOCKED') throw new StoreUnusable(`another daemon is using the state in ${folder}`, error)
@@ -86,6 +83,23 @@ export function isDamage(error: unknown): boolean {
 export function reasonOf(error: unknown): string {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
   return cause instanceof Error ? cause.message : String(cause)
+}
+
+async function openMarked(folder: string, log: Log): Promise<Database> {
+  const wasMade = await isMarked(folder)
+  // Every opening writes at once, so only somebody who cuts the log leaves it empty (or a crash in that very moment).
+  const isCut = wasMade && await hasOnlyEmptyLogs(folder)
+  const database = await open(folder)
+  await checkSchema(database, folder, log, wasMade ? 'refuse an empty one' : 'may be new')
+  if (isCut) log.error({ folder }, 'the write log of the queue was empty: changes that were answered may be lost')
+  try {
+    if (!wasMade) await mark(folder)
+    return database
+  } catch (error) {
+    // Left open, it could not be opened again in this process.
+    await database.close()
+    throw error
+  }
 }
 
 /** LevelDB makes a new database where nothing of one is left but its lock and its log of messages. */
@@ -149,8 +163,9 @@ async function checkSchema(database: Database, folder: string, log: Log, when: '
     if (text !== null && !(Number(text) <= schemaVersion)) {
       throw new StoreUnusable(`the state in ${folder} was written by a newer version (schema ${text}; this one reads up to ${schemaVersion})`)
     }
-    // A database without one synced write cannot be opened after a power cut, so the first write is made at once.
-    if (text === null) await database.put(metaKey.schema, seal(metaKey.schema, String(schemaVersion)), { sync: true })
+    // A database without one synced write cannot be opened after a power cut, and a write log that nothing was written to cannot be told
+    // from one that was cut to nothing: so the first write is made at once.
+    await database.put(metaKey.schema, seal(metaKey.schema, String(schemaVersion)), { sync: true })
   } catch (error) {
     await database.close()
     throw error

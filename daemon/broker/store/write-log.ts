@@ -1,7 +1,7 @@
 // Looks through LevelDB's own logs (the write log and the manifest), which have one format: blocks of 32 KiB with records
 // `crc32c (masked), length, type, bytes`. LevelDB passes over a damaged part of the write log without a word, and with it
 // over commits that were acknowledged; so it is looked for before the database is opened. And one record can be taken back.
-import { open, readdir, readFile } from 'node:fs/promises'
+import { open, readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { crc32c, masked } from './crc32c.ts'
 
@@ -20,6 +20,13 @@ export async function damageOfLogs(folder: string): Promise<string | null> {
     if (at !== null) return `${name} does not check at byte ${at}`
   }
   return null
+}
+
+/** Is there a write log, and nothing in any of them? LevelDB takes that for a database to which nothing was written. */
+export async function hasOnlyEmptyLogs(folder: string): Promise<boolean> {
+  const names = (await readdir(folder)).filter((name) => /^\d+\.log$/.test(name))
+  const sizes = await Promise.all(names.map(async (name) => (await stat(join(folder, name))).size))
+  return sizes.length > 0 && sizes.every((size) => size === 0)
 }
 
 /**
